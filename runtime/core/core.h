@@ -1,0 +1,70 @@
+/* core.h: inside of the core. Only files of runtime/core and runtime/open.c include it. */
+#ifndef LUN_CORE_H
+#define LUN_CORE_H
+
+#include "op.h"
+
+#include <stdatomic.h>
+#include <signal.h>
+
+/* One op as registered: its row, the parsed signature, the kernel of each device, what its gradient keeps. */
+typedef struct {
+  const lun_op *row;
+  lun_signature sig;
+  lun_kernel_fn kernel[LUN_NDEVICES];
+  uint32_t keep_args, keep_outs; /* bit masks */
+} luni_entry;
+
+struct lun_context {
+  char message[1024];
+  int code;
+  /* allocation */
+  _Atomic int64_t live[LUN_NDEVICES], peak[LUN_NDEVICES], blocks[LUN_NDEVICES], total[LUN_NDEVICES];
+  int64_t limit[LUN_NDEVICES];
+  _Atomic int64_t core_bytes, core_blocks;
+  _Atomic int64_t fail_in; /* allocations until one fails; negative: never */
+  /* ops and devices */
+  luni_entry *entry;
+  int nentries;
+  int *bucket; /* open-addressing hash of names -> entry index + 1 */
+  int nbuckets;
+  const lun_backend *backend[LUN_NDEVICES];
+  char backend_reason[LUN_NDEVICES][256]; /* why a device is absent */
+  const char *isa;
+  int threads;
+  /* tape */
+  bool grad_enabled, trace_nan;
+  uint64_t sequence;
+  volatile sig_atomic_t interrupted;
+};
+
+/* alloc.c: every byte of the runtime comes from here. */
+void *luni_alloc(lun_context *c, int64_t bytes); /* zeroed; NULL sets LUN_EMEM */
+void luni_free(lun_context *c, void *p, int64_t bytes);
+int luni_storage_new(lun_context *c, lun_device d, int64_t bytes, lun_storage **out);
+void luni_storage_release(lun_storage *s);
+
+/* tensor.c */
+int luni_tensor_new(lun_context *c, lun_tensor **out); /* a blank header */
+int luni_ghost(const lun_tensor *of, lun_tensor **out);
+int luni_alias(lun_tensor *of, lun_tensor **out); /* same storage, no tape, no requires_grad */
+int luni_count_checked(lun_context *c, int ndim, const int64_t *shape, int64_t *out);
+
+/* signature.c */
+int luni_signature_parse(lun_context *c, const lun_op *op, lun_signature *sig);
+
+/* registry.c */
+int luni_register_ops(lun_context *c, const lun_op *const *rows); /* NULL-terminated */
+void luni_register_kernels(lun_context *c, lun_device d, const lun_kernel *k);
+luni_entry *luni_find(const lun_context *c, const char *name);
+void luni_registry_free(lun_context *c);
+
+/* tape.c */
+bool luni_call_needs_grad(const lun_context *c, const luni_entry *e, const lun_call *call);
+int luni_record(lun_context *c, const luni_entry *e, const lun_call *given, lun_call *call);
+void luni_node_release(lun_node *n);
+
+/* dispatch.c */
+void luni_call_outputs_release(lun_call *call);
+
+#endif

@@ -1,0 +1,44 @@
+/* open.c: a context is the core joined with the op table that fits this CPU and with the CPU engine. */
+#include "core/core.h"
+#include "ops/table.h"
+#include "cpu/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sched.h>
+
+static int available_cpus(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set)) return 1;
+  int n = CPU_COUNT(&set);
+  return n > 0 ? n : 1;
+}
+
+int lun_open(lun_context **out) {
+  *out = NULL;
+  lun_context *c = calloc(1, sizeof *c);
+  if (!c) return LUN_EMEM;
+  atomic_store(&c->fail_in, -1);
+  c->threads = available_cpus();
+  c->grad_enabled = true;
+  const lun_op *const *rows = luni_choose_table(&c->isa);
+  int st = luni_register_ops(c, rows);
+  if (st) { /* an op table that does not parse is a mistake in the source: say which row */
+    fprintf(stderr, "lunette: %s\n", c->message);
+    lun_close(c);
+    return st;
+  }
+  static const lun_backend cpu = {.abi = LUN_BACKEND_ABI, .name = "cpu", .device = LUN_CPU};
+  c->backend[LUN_CPU] = &cpu;
+  luni_register_kernels(c, LUN_CPU, lun_cpu_kernels());
+  snprintf(c->backend_reason[LUN_CUDA], sizeof c->backend_reason[LUN_CUDA], "this build has no CUDA backend");
+  *out = c;
+  return LUN_OK;
+}
+
+void lun_close(lun_context *c) {
+  if (!c) return;
+  luni_registry_free(c);
+  free(c);
+}

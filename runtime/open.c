@@ -1,4 +1,5 @@
 /* open.c: a context is the core joined with the op table that fits this CPU and with the CPU engine. */
+#define _GNU_SOURCE /* CPU_COUNT */
 #include "core/core.h"
 #include "ops/table.h"
 #include "cpu/engine.h"

@@ -22,7 +22,7 @@ static int make(lun_call *c, int k, lun_dtype d, int ndim, const int64_t *shape,
       image ? lun_empty_image(c->ctx, d, dev, shape, &c->out[k]) : lun_empty(c->ctx, d, dev, ndim, shape, &c->out[k]);
   if (st) { /* say which op wanted it */
     char text[700];
-    snprintf(text, sizeof text, "%s", c->ctx->message);
+    snprintf(text, sizeof text, "%.690s", c->ctx->message);
     return lun_bad(c, st, "%s", text);
   }
   return LUN_OK;

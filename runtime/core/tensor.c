@@ -35,7 +35,7 @@ int luni_count_checked(lun_context *c, int ndim, const int64_t *shape, int64_t *
 static int new_dense(lun_context *c, lun_dtype d, lun_device dev, int ndim, const int64_t *shape, bool image,
                      lun_tensor **out) {
   *out = NULL;
-  int64_t n, bytes;
+  int64_t n = 0, bytes = 0;
   LUN_TRY(luni_count_checked(c, ndim, shape, &n));
   LUN_TRY(lun_mul(c, n, lun_dtype_size(d), &bytes));
   lun_tensor *t;
@@ -180,7 +180,7 @@ static int element_offset(lun_tensor *t, const int64_t *index, int64_t *out) {
 }
 
 int lun_get(lun_tensor *t, const int64_t *index, double *out) {
-  int64_t o;
+  int64_t o = 0;
   LUN_TRY(element_offset(t, index, &o));
   if (t->device == LUN_CPU) {
     *out = read_element(t->storage->data, t->dtype, o);
@@ -194,7 +194,7 @@ int lun_get(lun_tensor *t, const int64_t *index, double *out) {
 }
 
 int lun_set(lun_tensor *t, const int64_t *index, double value) {
-  int64_t o;
+  int64_t o = 0;
   LUN_TRY(element_offset(t, index, &o));
   if (t->device == LUN_CPU) {
     write_element(t->storage->data, t->dtype, o, value);

@@ -67,7 +67,7 @@ static int check_args(lun_context *c, const luni_entry *e, const lun_arg *args, 
           return lun_fail(c, LUN_EARG, "%s: %s[%d] must be dense", e->row->name, p->name, k + 1);
       }
     } else if (!a->given) {
-      if (!p->has_default)
+      if (!p->has_default && !p->optional)
         return lun_fail(c, LUN_EARG, "%s: argument %d, %s, is missing", e->row->name, i + 1, p->name);
       *a = p->def;
       a->given = false;

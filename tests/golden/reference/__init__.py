@@ -1,0 +1,1 @@
+"""References for the golden values: each module yields cases from cases()."""

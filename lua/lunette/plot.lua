@@ -1,0 +1,29 @@
+--- Charts as SVG. Each chart function takes one table of options and returns a display list;
+-- `plot.svg` turns it into text, `plot.save` into a file of its own. Same input, same bytes.
+local curves = require "lunette.plot.curves"
+local histogram = require "lunette.plot.histogram"
+local svg = require "lunette.plot.svg"
+
+local plot = {
+  display = require "lunette.plot.display",
+  lines = require "lunette.plot.lines",
+  histogram = histogram.draw,
+  pr_curve = curves.pr,
+  roc = curves.roc,
+  bars = require "lunette.plot.bars",
+  scatter = require "lunette.plot.scatter",
+  svg = svg.render,
+}
+
+--- Writes a chart as a standalone SVG file. Returns the path; raises where the file cannot be written.
+function plot.save(path, list)
+  local text = svg.render(list, { standalone = true })
+  local file, why = io.open(path, "wb")
+  if not file then error("plot: save: cannot write " .. why, 2) end
+  local ok, failed = file:write(text)
+  local closed, late = file:close()
+  if not (ok and closed) then error("plot: save: cannot write " .. path .. ": " .. tostring(failed or late), 2) end
+  return path
+end
+
+return plot

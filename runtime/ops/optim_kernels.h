@@ -1,0 +1,36 @@
+/* optim_kernels.h: one parameter tensor's update for one element type; see real.h. `scale` multiplies the gradient
+ *after
+ ** weight decay was added: 1 for SGD, LARS's trust ratio otherwise. */
+
+static void FN(momentum_update)(real *w, const real *g, real *buf, int64_t n, real lr, real momentum, real decay,
+                                real scale, bool nesterov, int threads) {
+#pragma omp parallel for simd num_threads(threads) schedule(static) if (n > 65536)
+  for (int64_t i = 0; i < n; i++) {
+    real d = (g[i] + decay * w[i]) * scale;
+    buf[i] = momentum * buf[i] + d;
+    w[i] -= lr * (nesterov ? d + momentum * buf[i] : buf[i]);
+  }
+}
+
+/* Euclidean length, partial sums of 4,096 added in double: the same for every thread count. */
+static double FN(length)(const real *x, int64_t n) {
+  double total = 0;
+  for (int64_t at = 0; at < n; at += 4096) {
+    int64_t k = n - at < 4096 ? n - at : 4096;
+    real s = 0;
+#pragma omp simd reduction(+ : s)
+    for (int64_t i = 0; i < k; i++) s += x[at + i] * x[at + i];
+    total += (double)s;
+  }
+  return sqrt(total);
+}
+
+static void FN(adamw_update)(real *w, const real *g, real *m, real *v, int64_t n, real lr, real beta1, real beta2,
+                             real eps, real decay, real correct1, real correct2, int threads) {
+#pragma omp parallel for simd num_threads(threads) schedule(static) if (n > 65536)
+  for (int64_t i = 0; i < n; i++) {
+    m[i] = beta1 * m[i] + (1 - beta1) * g[i];
+    v[i] = beta2 * v[i] + (1 - beta2) * g[i] * g[i];
+    w[i] -= lr * (decay * w[i] + m[i] / correct1 / (REAL_SQRT(v[i] / correct2) + eps));
+  }
+}

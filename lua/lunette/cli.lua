@@ -1,0 +1,217 @@
+--- The commands `lunette run`, `check` and `resume`.
+
+local datafiles = require "lunette.recipe.datafiles"
+local progress = require "lunette.recipe.progress"
+local recipe = require "lunette.recipe"
+local runner = require "lunette.recipe.run"
+local rundir = require "lunette.recipe.rundir"
+local schema = require "lunette.recipe.schema"
+local suggest = require "lunette.recipe.suggest"
+local sys = require "lunette.sys"
+
+local cli = {}
+
+local OPTIONS = {
+  ["--out"] = { key = "out", value = "DIR", doc = "the run directory (default: runs/<time>-<name>-<hash>)" },
+  ["--set"] = { key = "overrides", value = "KEY=VALUE", many = true, doc = "change the recipe: --set pretrain.epochs=5" },
+  ["--data-root"] = { key = "data_root", value = "DIR", doc = "where data paths start (default: $LUNETTE_DATA, else here)" },
+  ["--progress"] = { key = "progress", value = "MODE", choices = progress.modes, doc = "auto, bar, plain or none" },
+}
+
+local COMMANDS = {
+  run = { argument = "RECIPE", options = { "--out", "--set", "--progress", "--data-root" }, doc = "run a recipe, or a run directory anew" },
+  check = { argument = "RECIPE", options = { "--set", "--data-root" }, doc = "say what is wrong with a recipe, or what it would do" },
+  resume = { argument = "DIR", options = { "--progress", "--data-root" }, doc = "go on with a run that was stopped" },
+}
+
+--- usage([command]) -> text
+function cli.usage(command)
+  local lines = {}
+  local names = command and { command } or { "run", "check", "resume" }
+  for _, name in ipairs(names) do
+    local spec = COMMANDS[name]
+    lines[#lines + 1] = ("usage: lunette %s [options] %s    %s"):format(name, spec.argument, spec.doc)
+    for _, option in ipairs(spec.options) do
+      lines[#lines + 1] = ("  %-22s %s"):format(option .. " " .. OPTIONS[option].value, OPTIONS[option].doc)
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
+-- values of the options by key, positional arguments; or nil, message.
+local function parse(spec, args)
+  local values, positional = {}, {}
+  local i = 2
+  while i <= #args do
+    local word = args[i]
+    if word == "--" then
+      table.move(args, i + 1, #args, #positional + 1, positional)
+      break
+    elseif word:sub(1, 1) == "-" and word ~= "-" then
+      local name, value = word:match("^(%-%-[^=]+)=(.*)$")
+      name = name or word
+      local option = OPTIONS[name]
+      local allowed = false
+      for _, known in ipairs(spec.options) do allowed = allowed or known == name end
+      if not allowed then
+        return nil, ("unknown option '%s'%s"):format(name, suggest.hint(name, spec.options))
+      end
+      if not value then
+        i = i + 1
+        value = args[i]
+        if not value then return nil, ("option '%s' needs a value (%s)"):format(name, option.value) end
+      end
+      if option.choices then
+        local known = false
+        for _, choice in ipairs(option.choices) do known = known or choice == value end
+        if not known then
+          return nil, ("option '%s': unknown mode '%s'%s"):format(name, value, suggest.hint(value, option.choices, true))
+        end
+      end
+      if option.many then
+        values[option.key] = values[option.key] or {}
+        table.insert(values[option.key], value)
+      else
+        values[option.key] = value
+      end
+    else
+      positional[#positional + 1] = word
+    end
+    i = i + 1
+  end
+  return values, positional
+end
+
+-- ---- check ----
+
+local function images(config, reference)
+  local set, split = (reference or ""):match("^([^:]*):(.*)$")
+  local spec = config.data[set]
+  return spec and schema.data[spec.kind].count(spec, split)
+end
+
+local function size_text(bytes)
+  if bytes < 10000 then return ("%d bytes"):format(bytes) end
+  return ("%.1f MB"):format(bytes / 1e6)
+end
+
+local function describe_reads(config, root, out)
+  local sets = {}
+  for set in pairs(config.data) do sets[#sets + 1] = set end
+  table.sort(sets)
+  local listed = datafiles.list(config)
+  for _, set in ipairs(sets) do
+    local spec, any = config.data[set], false
+    for _, entry in ipairs(listed) do
+      if entry.set == set then
+        any = true
+        local path = root == "." and entry.relative or root .. "/" .. entry.relative
+        local info = sys.stat(path)
+        out(("  reads   %s (%s)"):format(path, info and size_text(info.size) or "MISSING"))
+      end
+    end
+    if not any then out(("  makes   data '%s' (%s) from seed %d, nothing is read"):format(set, spec.kind, spec.seed or config.seed)) end
+  end
+end
+
+local function describe_stages(config, out)
+  local rows = { { "", "stage", "task", "from", "data", "test", "steps" } }
+  for i, stage in ipairs(config.stages) do
+    local count = images(config, stage.data)
+    local steps = stage.epochs and schema.tasks[stage.task].trains
+      and (count and ("%d x %d"):format(stage.epochs, count // stage.batch) or ("%d epochs"):format(stage.epochs)) or ""
+    rows[#rows + 1] = { tostring(i), stage.name, stage.task, stage.from or "", stage.data or "", stage.test or "", steps }
+  end
+  local widths = {}
+  for _, row in ipairs(rows) do
+    for column, text in ipairs(row) do widths[column] = math.max(widths[column] or 0, #text) end
+  end
+  for _, row in ipairs(rows) do
+    local cells = {}
+    for column, text in ipairs(row) do cells[column] = text .. (" "):rep(widths[column] - #text) end
+    out(("  " .. table.concat(cells, "  ")):gsub("%s+$", ""))
+  end
+end
+
+local function check_command(path, options, host, out, err)
+  local config, info = recipe.load(path, options.overrides)
+  if not config then
+    err(tostring(info))
+    return 2
+  end
+  local hash = sys.sha256(recipe.canonical(config))
+  out(("%s: recipe '%s' is valid, configuration %s"):format(path, config.name, hash:sub(1, 8)))
+  if config.about ~= "" then out("  " .. config.about) end
+  for i = 1, #info.sources - 1 do out("  extends " .. info.sources[i].relative) end
+  describe_reads(config, datafiles.root(options.data_root), out)
+  out(("  writes  %s/"):format(rundir.default_path(config, hash):gsub("^runs/[^-]+", "runs/<time>")))
+  describe_stages(config, out)
+  local lacking = require("lunette.recipe.needs").problem(config, host.program and host.program.version)
+  if lacking then out("  note: " .. lacking) end
+  return 0
+end
+
+-- ---- run and resume ----
+
+local function report_outcome(command, code, info, out, err)
+  if info.mistakes then
+    err(tostring(info.mistakes))
+  elseif info.finished then
+    out(info.message)
+  elseif info.dir then
+    if code ~= 0 then
+      err(("lunette %s: %s"):format(command, info.message))
+      if code >= 128 then err(("go on with: lunette resume %s"):format(info.dir)) end
+    else
+      out(("run directory: %s"):format(info.dir))
+      if info.report then out(("report: %s"):format(info.report)) end
+    end
+  else
+    for line in (info.message .. "\n"):gmatch("([^\n]*)\n") do err(("lunette %s: %s"):format(command, line)) end
+  end
+  return code
+end
+
+--- main(args [, host]) -> exit code. args: {"run", ...}, as on the command line after the program's name.
+-- host, from the program: program {version, commit, dirty}, interrupted() -> nil or signal, device_info(config),
+-- report; for tests: out(line), err(line).
+function cli.main(args, host)
+  host = host or {}
+  local out = host.out or function(line) io.stdout:write(line, "\n") end
+  local err = host.err or function(line) io.stderr:write(line, "\n") end
+  local command = args[1]
+  local spec = COMMANDS[command]
+  if not spec then
+    local names = {}
+    for name in pairs(COMMANDS) do names[#names + 1] = name end
+    err(("lunette: unknown command '%s'%s"):format(tostring(command), suggest.hint(command or "", names, true)))
+    return 2
+  end
+  if args[2] == "--help" or args[2] == "-h" then
+    out(cli.usage(command))
+    return 0
+  end
+  local options, positional = parse(spec, args)
+  local wrong
+  if not options then
+    wrong = positional
+  elseif #positional ~= 1 then
+    wrong = #positional == 0 and ("name a %s"):format(spec.argument == "DIR" and "run directory" or "recipe")
+      or ("one %s at a time, got %d"):format(spec.argument, #positional)
+  end
+  if wrong then
+    err(("lunette %s: %s"):format(command, wrong))
+    err(cli.usage(command))
+    return 2
+  end
+
+  if command == "check" then return check_command(positional[1], options, host, out, err) end
+  options.argv = { "lunette" }
+  table.move(args, 1, #args, 2, options.argv)
+  options.program, options.interrupted = host.program, host.interrupted
+  options.device_info, options.report = host.device_info, host.report
+  local code, info = runner[command](positional[1], options)
+  return report_outcome(command, code, info, out, err)
+end
+
+return cli

@@ -1,0 +1,479 @@
+--- From the nodes of a recipe to its configuration: every key known, every value of its type and in its range, every
+--- default filled in, every reference to a stage or data set good. Collects all mistakes.
+
+local json = require "lunette.json"
+local like = require "lunette.recipe.like"
+local load = require "lunette.recipe.load"
+local node = require "lunette.recipe.node"
+local schema = require "lunette.recipe.schema"
+local suggest = require "lunette.recipe.suggest"
+
+local check = {}
+
+local COMMAND_LINE = "command line"
+
+-- 'stages.pretrain.augment.crop[2]'; for an override without the leading `stages.`, as it was typed.
+local function name_of(path, origin)
+  local first = origin.file:find(COMMAND_LINE, 1, true) == 1 and path[1] == "stages" and path[2] and 2 or 1
+  local text = ""
+  for i = first, #path do
+    local key = path[i]
+    if math.type(key) == "integer" then
+      text = text .. "[" .. key .. "]"
+    else
+      text = text .. (text == "" and "" or ".") .. tostring(key)
+    end
+  end
+  return "'" .. text .. "'"
+end
+
+local function keys_of(map)
+  local keys = {}
+  for key in pairs(map) do keys[#keys + 1] = key end
+  table.sort(keys, function(a, b)
+    if type(a) ~= type(b) then return type(a) == "number" end
+    return a < b
+  end)
+  return keys
+end
+
+local function extended(path, key)
+  local longer = table.move(path, 1, #path, 1, {})
+  longer[#longer + 1] = key
+  return longer
+end
+
+local function describe(n)
+  if node.is_list(n) then return "a list" end
+  if n.fields then return "a table" end
+  return nil
+end
+
+local function wrong(ctx, n, path, expected)
+  return ctx.errors:add(n, "%s must be %s, got %s", name_of(path, n), expected,
+    describe(n) or ctx.errors.show(n.value))
+end
+
+local walkers = {}
+
+local function walk(type_, n, path, ctx, parent)
+  if n == nil then
+    if type_.default ~= nil then
+      return walk(type_, node.of(type_.default, parent), path, ctx, parent)
+    end
+    if type_.required then
+      ctx.errors:add(parent, "missing key %s (%s)", name_of(path, parent), type_.doc)
+    end
+    return nil
+  end
+  return walkers[type_.type](type_, n, path, ctx)
+end
+
+local function choice(ctx, n, path, value, choices, what)
+  for _, known in ipairs(choices) do
+    if known == value then return true end
+  end
+  ctx.errors:add(n, "%s: unknown %s '%s'%s", name_of(path, n), what, value, suggest.hint(value, choices, true))
+  return false
+end
+
+function walkers.string(type_, n, path, ctx)
+  local value = n.value
+  if type(value) ~= "string" then return wrong(ctx, n, path, "a string") end
+  if type_.choices then
+    choice(ctx, n, path, value, type_.choices, "value")
+  elseif (type_.pattern and not value:find(type_.pattern)) or #value > (type_.max or math.huge)
+    or #value < (type_.min or 0) then
+    local limit = type_.max and type_.max ~= type_.min and (" (at most %d bytes)"):format(type_.max) or ""
+    return wrong(ctx, n, path, (type_.expects or "shorter") .. limit)
+  end
+  return value
+end
+
+local function in_range(type_, n, path, ctx)
+  local value = n.value
+  if type_.above and value <= type_.above then return wrong(ctx, n, path, "greater than " .. type_.above) end
+  if type_.min and value < type_.min then return wrong(ctx, n, path, "at least " .. type_.min) end
+  if type_.max and value > type_.max then return wrong(ctx, n, path, "at most " .. type_.max) end
+  return value
+end
+
+function walkers.number(type_, n, path, ctx)
+  if type(n.value) ~= "number" then return wrong(ctx, n, path, "a number") end
+  -- Always a float, so that a setting written 1 and one written 1.0 cannot behave differently.
+  return in_range(type_, n, path, ctx) and n.value + 0.0
+end
+
+function walkers.integer(type_, n, path, ctx)
+  local value = type(n.value) == "number" and math.tointeger(n.value)
+  if not value then return wrong(ctx, n, path, "an integer") end
+  if not in_range(type_, n, path, ctx) then return nil end
+  return value
+end
+
+function walkers.boolean(_, n, path, ctx)
+  if type(n.value) ~= "boolean" then return wrong(ctx, n, path, "true or false") end
+  return n.value
+end
+
+function walkers.list(type_, n, path, ctx)
+  if not n.fields or (n.n == 0 and next(n.fields)) then return wrong(ctx, n, path, "a list { ... }") end
+  local low, high = type_.min_items or 0, type_.max_items or math.huge
+  if n.n < low or n.n > high then
+    local count = low == high and ("%d"):format(low) or n.n < low and ("at least %d"):format(low)
+      or ("at most %d"):format(high)
+    return ctx.errors:add(n, "%s must have %s items, got %d", name_of(path, n), count, n.n)
+  end
+  local result, bad = json.array {}, false
+  for i = 1, n.n do
+    local value = walk(type_.of, n.fields[i], extended(path, i), ctx, n)
+    if value == nil then bad = true end
+    result[i] = value
+  end
+  if bad then return nil end
+  if type_.ascending and result[1] > result[2] then
+    return ctx.errors:add(n, "%s must be { low, high }, got { %s, %s }", name_of(path, n), result[1], result[2])
+  end
+  return result
+end
+
+-- Where a key that is unknown here would be known: one level further down.
+local function misplaced(fields, key)
+  for _, name in ipairs(keys_of(fields)) do
+    local type_ = fields[name]
+    if type_.fields and type_.fields[key] then return name end
+    for _, variant in pairs(type_.variants or {}) do
+      if variant.fields[key] then return name end
+    end
+  end
+end
+
+-- fields: {name -> type}; known: further keys that are dealt with elsewhere but may be meant.
+local function walk_fields(fields, n, path, ctx, known)
+  local result = {}
+  for _, key in ipairs(keys_of(n.fields)) do
+    if not fields[key] and not (known and known[key]) then
+      -- Of two words as near, the one meant is rather the one that has to be there and is not.
+      local candidates, favoured = {}, {}
+      for name, type_ in pairs(fields) do
+        candidates[#candidates + 1] = name
+        favoured[name] = type_.required and not n.fields[name]
+      end
+      for name in pairs(known or {}) do candidates[#candidates + 1] = name end
+      local hint = suggest.hint(key, candidates, false, favoured)
+      local place = hint == "" and misplaced(fields, key)
+      if place then hint = (" (it belongs in '%s')"):format(place) end
+      local child = n.fields[key]
+      ctx.errors:add(child, "unknown key %s%s", name_of(extended(path, key), child), hint)
+    end
+  end
+  for _, key in ipairs(keys_of(fields)) do
+    result[key] = walk(fields[key], n.fields[key], extended(path, key), ctx, n)
+  end
+  return result
+end
+
+local function want_record(n, path, ctx)
+  if node.is_record(n) then return true end
+  wrong(ctx, n, path, "a table with named keys")
+  return false
+end
+
+function walkers.record(type_, n, path, ctx)
+  if not want_record(n, path, ctx) then return nil end
+  return walk_fields(type_.fields, n, path, ctx)
+end
+
+function walkers.map(type_, n, path, ctx)
+  if not want_record(n, path, ctx) then return nil end
+  local result = {}
+  for _, key in ipairs(keys_of(n.fields)) do
+    local child = n.fields[key]
+    if type_.pattern and not key:find(type_.pattern) then
+      ctx.errors:add(child, "%s: a name here has %s", name_of(extended(path, key), child), type_.expects)
+    end
+    result[key] = walk(type_.of, child, extended(path, key), ctx, n)
+  end
+  return result
+end
+
+function walkers.variant(type_, n, path, ctx)
+  if n.value == false and type_.off then return false end
+  if not n.fields then
+    return wrong(ctx, n, path, "a table with named keys" .. (type_.off and " or false" or ""))
+  end
+  if not want_record(n, path, ctx) then return nil end
+  local tag = n.fields.kind
+  local kind = type_.default_kind
+  if tag then
+    if type(tag.value) ~= "string" then return wrong(ctx, tag, extended(path, "kind"), "a string") end
+    kind = tag.value
+  end
+  if not kind then
+    for _, key in ipairs(keys_of(n.fields)) do
+      if suggest.nearest(key, { "kind" }) then
+        local child = n.fields[key]
+        return ctx.errors:add(child, "unknown key %s (did you mean 'kind'?)", name_of(extended(path, key), child))
+      end
+    end
+    return ctx.errors:add(n, "missing key %s (one of %s)", name_of(extended(path, "kind"), n),
+      table.concat(keys_of(type_.variants), ", "))
+  end
+  if not choice(ctx, tag or n, extended(path, "kind"), kind, keys_of(type_.variants), "kind") then return nil end
+  local result = walk_fields(type_.variants[kind].fields, n, path, ctx, { kind = true })
+  result.kind = kind
+  return result
+end
+
+function walkers.path(_, n, path, ctx)
+  if type(n.value) ~= "string" then return wrong(ctx, n, path, "a string") end
+  local problem = load.path_problem(n.value)
+  if problem then return ctx.errors:add(n, "%s: '%s' %s", name_of(path, n), n.value, problem) end
+  return n.value
+end
+
+function walkers.split(_, n, path, ctx)
+  if type(n.value) ~= "string" then return wrong(ctx, n, path, 'a string "name:split"') end
+  local set, split = n.value:match("^([^:]*):([^:]*)$")
+  if not set then return wrong(ctx, n, path, 'a string "name:split"') end
+  if not ctx.data then return n.value end
+  if ctx.data[set] == nil then
+    return ctx.errors:add(n, "%s: there is no data set '%s'%s", name_of(path, n), set,
+      suggest.hint(set, keys_of(ctx.data), true))
+  end
+  local kind = ctx.data[set] and schema.data[ctx.data[set].kind]
+  if not kind then return n.value end
+  if not choice(ctx, n, path, split, kind.splits, "split") then return nil end
+  return n.value
+end
+
+local function list_names(list)
+  return #list > 0 and table.concat(list, ", ") or "none yet"
+end
+
+function walkers.stage(type_, n, path, ctx)
+  local value = n.value
+  if type(value) ~= "string" then return wrong(ctx, n, path, "a stage's name") end
+  if value == "random" and type_.random then return value end
+  local candidates = {}
+  for i, stage in ipairs(ctx.stages) do
+    local task = schema.tasks[stage.task]
+    local fits = task and (not type_.weights or task.weights) and (not type_.task or type_.task == stage.task)
+    if (type_.later or i < ctx.position) and fits and stage.name then candidates[#candidates + 1] = stage.name end
+  end
+  for _, name in ipairs(candidates) do
+    if name == value then return value end
+  end
+  if type_.random then candidates[#candidates + 1] = "random" end
+  local here = name_of(path, n)
+  for i, stage in ipairs(ctx.stages) do
+    if stage.name == value then
+      if not type_.later and i == ctx.position then
+        return ctx.errors:add(n, "%s: a stage cannot name itself", here)
+      elseif not type_.later and i > ctx.position then
+        return ctx.errors:add(n, "%s: stage '%s' comes later; only earlier stages can be named", here, value)
+      elseif not schema.tasks[stage.task] then
+        return nil -- its task is unknown, which is reported where it stands
+      end
+      return ctx.errors:add(n, "%s: stage '%s' is a %s stage%s (possible: %s)", here, value, stage.task,
+        type_.weights and " and leaves no encoder weights" or ", not a " .. tostring(type_.task), list_names(candidates))
+    end
+  end
+  return ctx.errors:add(n, "%s: there is no stage '%s'%s", here, value, suggest.hint(value, candidates, true))
+end
+
+-- One of the two views as a node for the view's type.
+local function view_node(n, path, ctx, index)
+  local origin, preset, rest = n, n.value, nil
+  if n.fields then
+    local tag = n.fields.preset
+    if not tag then return n end
+    preset, origin = tag.value, tag
+    rest = { file = n.file, line = n.line, fields = {}, n = 0 }
+    for key, child in next, n.fields do
+      if key ~= "preset" then rest.fields[key] = child end
+    end
+    path = extended(path, "preset")
+  end
+  if type(preset) ~= "string" then
+    wrong(ctx, origin, path, "a preset's name" .. (rest and "" or " or a table"))
+    return nil
+  end
+  if not choice(ctx, origin, path, preset, keys_of(schema.augment.presets), "preset") then return nil end
+  local base = node.of(schema.augment.presets[preset][index], origin)
+  return rest and node.merge(base, rest) or base
+end
+
+function walkers.augment(_, n, path, ctx)
+  local result = json.array {}
+  if node.is_list(n) and n.n ~= schema.augment.views then
+    return ctx.errors:add(n, "%s must have %d views, got %d", name_of(path, n), schema.augment.views, n.n)
+  end
+  for i = 1, schema.augment.views do
+    local each = node.is_list(n)
+    local source = each and n.fields[i] or n
+    local here = each and extended(path, i) or path
+    -- One table for both views is walked twice; its mistakes are reported once.
+    local view_ctx = ctx
+    if not each and i > 1 then view_ctx = setmetatable({ errors = require("lunette.recipe.errors").new() }, { __index = ctx }) end
+    local view = view_node(source, here, view_ctx, i)
+    if view and not node.is_record(view) then
+      wrong(view_ctx, view, here, "a preset's name or a table with named keys")
+      view = nil
+    end
+    result[i] = view and walk_fields(schema.augment.view.fields, view, here, view_ctx, { preset = true })
+  end
+  if #result < schema.augment.views then return nil end
+  return result
+end
+
+-- ---- stages ----
+
+-- Keys that any task knows: for a stage whose own task cannot be told.
+local function all_fields()
+  local fields = {}
+  for _, task in pairs(schema.tasks) do
+    for key, field in pairs(task.fields) do fields[key] = field end
+  end
+  return fields
+end
+
+local function check_stage(n, index, ctx)
+  local label = ctx.stages[index].name or index
+  local path = { "stages", label }
+  if not want_record(n, path, ctx) then return nil end
+  local task_node = n.fields.task
+  local task = task_node and schema.tasks[task_node.value]
+  ctx.position = index
+  if not task then
+    if task_node then
+      if type(task_node.value) == "string" then
+        choice(ctx, task_node, extended(path, "task"), task_node.value, keys_of(schema.tasks), "task")
+      else
+        wrong(ctx, task_node, extended(path, "task"), "a string")
+      end
+    end
+    local fields = all_fields()
+    for _, key in ipairs(keys_of(n.fields)) do
+      if not fields[key] and not schema.stage[key] then
+        local child = n.fields[key]
+        local candidates = keys_of(fields)
+        for name in pairs(schema.stage) do candidates[#candidates + 1] = name end
+        ctx.errors:add(child, "unknown key %s%s", name_of(extended(path, key), child), suggest.hint(key, candidates))
+      end
+    end
+    if not task_node then
+      ctx.errors:add(n, "missing key %s (one of %s)", name_of(extended(path, "task"), n), table.concat(keys_of(schema.tasks), ", "))
+    end
+    return nil
+  end
+  local result = walk_fields(task.fields, n, path, ctx, schema.stage)
+  result.name = walk(schema.stage.name, n.fields.name, extended(path, "name"), ctx, n)
+  result.task = task_node.value
+  return result
+end
+
+local function check_names(stages, ctx)
+  local seen = {}
+  for i, n in ipairs(stages) do
+    local name_node = n.fields and n.fields.name
+    local name = name_node and name_node.value
+    local usable = type(name) == "string" and name or nil
+    ctx.stages[i] = { name = usable, task = n.fields and n.fields.task and n.fields.task.value }
+    if usable then
+      if schema.reserved[usable] then
+        ctx.errors:add(name_node, "'stages[%d].name': a stage cannot be called '%s', which has a meaning of its own", i, usable)
+      elseif seen[usable] then
+        ctx.errors:add(name_node, "'stages[%d].name': there is already a stage '%s'", i, usable)
+      end
+      seen[usable] = true
+    end
+  end
+end
+
+-- ---- what no single value shows ----
+
+local function cross_checks(config, nodes, ctx)
+  local function at(index, key)
+    local fields = nodes[index].fields
+    return fields[key] or nodes[index]
+  end
+  local function complain(index, key, form, ...)
+    local origin = at(index, key)
+    ctx.errors:add(origin, "%s " .. form, name_of({ "stages", config.stages[index].name, key }, origin), ...)
+  end
+  local by_name = {}
+  for index, stage in ipairs(config.stages) do
+    by_name[stage.name] = stage
+    local set, split = (stage.data or ""):match("^(.-):(.*)$")
+    local spec = config.data[set]
+    local count = spec and schema.data[spec.kind].count(spec, split)
+    if schema.tasks[stage.task].trains then
+      if count and stage.batch > count then
+        complain(index, "batch", "is %d, but '%s' has only %d images", stage.batch, stage.data, count)
+      end
+      if stage.schedule.warmup_epochs > stage.epochs then
+        complain(index, "schedule", "warms up for %s epochs, but the stage has only %d", stage.schedule.warmup_epochs, stage.epochs)
+      end
+    end
+    for _, band in ipairs { { stage, "low" }, { stage.regularize or {}, "regularize" } } do
+      if band[1].low and band[1].high and band[1].low >= band[1].high then
+        complain(index, band[2], "must lie below 'high': %s and %s", band[1].low, band[1].high)
+      end
+    end
+    if stage.task == "knn" and count and stage.k > count then
+      complain(index, "k", "is %d, but '%s' has only %d images", stage.k, stage.data, count)
+    end
+    if stage.select == "misclassified" and not stage.probe then
+      complain(index, "select", "is 'misclassified', which needs 'probe', the stage that tells which images are")
+    end
+    local probe = stage.probe and by_name[stage.probe]
+    if probe and probe.from ~= stage.from then
+      complain(index, "probe", "is '%s', which was fitted on the encoder of '%s'; this stage uses that of '%s'", stage.probe,
+        probe.from, stage.from)
+    end
+  end
+end
+
+--- check(root, errors) -> config, or nil with all mistakes in the list. `root` is the joined recipe as a node.
+function check.check(root, errors)
+  local ctx = { errors = errors, stages = {}, position = math.huge }
+  local before = #errors
+  local fields = {}
+  for key, type_ in pairs(schema.recipe.fields) do
+    if key ~= "stages" and key ~= "report" then fields[key] = type_ end
+  end
+
+  local known = { stages = true, report = true, extends = true }
+  local config = walk_fields(fields, root, {}, ctx, known)
+  -- A data set that is itself wrong is still there to be named.
+  if root.fields.data and root.fields.data.fields then
+    ctx.data = {}
+    for name in next, root.fields.data.fields do ctx.data[name] = config.data and config.data[name] or false end
+  end
+
+  local stages, stage_nodes = root.fields.stages, {}
+  local list_type = schema.recipe.fields.stages
+  if not stages then
+    errors:add(root, "missing key 'stages' (%s)", list_type.doc)
+  elseif not node.is_list(stages) then
+    wrong(ctx, stages, { "stages" }, "a list of stages")
+  elseif stages.n > list_type.max_items then
+    errors:add(stages, "'stages' must have at most %d items, got %d", list_type.max_items, stages.n)
+  else
+    stage_nodes = like.resolve(stages, errors)
+    check_names(stage_nodes, ctx)
+    config.stages = json.array {}
+    for i, n in ipairs(stage_nodes) do config.stages[i] = check_stage(n, i, ctx) end
+  end
+  config.report = walk(schema.recipe.fields.report, root.fields.report, { "report" }, ctx, root)
+
+  if #errors > before then return nil end
+  cross_checks(config, stage_nodes, ctx)
+  if #errors > before then return nil end
+  config.model.precision = config.model.precision or config.precision
+  config.report.title = config.report.title or config.name
+  return config
+end
+
+return check

@@ -1,0 +1,92 @@
+--- The files a recipe reads: found below the data root, hashed, and compared with what was promised.
+
+local json = require "lunette.json"
+local load = require "lunette.recipe.load"
+local schema = require "lunette.recipe.schema"
+local sys = require "lunette.sys"
+
+local datafiles = {}
+
+--- The folder data paths are resolved against: what the user said, the variable LUNETTE_DATA, the current folder.
+function datafiles.root(said)
+  if said and said ~= "" then return said end
+  local variable = os.getenv "LUNETTE_DATA"
+  return variable and variable ~= "" and variable or "."
+end
+
+-- Splits of a data set that some stage of the recipe names.
+local function used_splits(config, set)
+  local used = {}
+  for _, stage in ipairs(config.stages) do
+    for _, key in ipairs { "data", "test" } do
+      local name, split = (stage[key] or ""):match("^([^:]*):(.*)$")
+      if name == set then used[split] = true end
+    end
+  end
+  return used
+end
+
+--- list(config) -> {{set, split, file, relative, sha256 = expected or nil}, ...} in a fixed order, each file once a set.
+function datafiles.list(config)
+  local sets, result = {}, {}
+  for set in pairs(config.data) do sets[#sets + 1] = set end
+  table.sort(sets)
+  for _, set in ipairs(sets) do
+    local spec, seen = config.data[set], {}
+    local kind, used = schema.data[spec.kind], used_splits(config, set)
+    for _, split in ipairs(kind.splits) do
+      for _, file in ipairs(used[split] and kind.files(spec, split) or {}) do
+        if not seen[file] then
+          seen[file] = true
+          local expected = spec.sha256 and spec.sha256[file]
+          result[#result + 1] = { set = set, split = split, file = file, relative = load.join(spec.path, file),
+            sha256 = expected and expected:lower() }
+        end
+      end
+    end
+  end
+  return result
+end
+
+local function found(root, relative)
+  local path = load.join(root, relative)
+  local info, message, code = sys.stat(path)
+  if not info then
+    return nil, code == "ENOENT" and ("no such file '%s' (data root '%s'; say --data-root DIR or set LUNETTE_DATA)"):format(path, root)
+      or message
+  end
+  if info.kind ~= "file" then return nil, ("'%s' is not a file"):format(path) end
+  local base, real = sys.realpath(root), sys.realpath(path)
+  if not (base and real) or (base ~= "/" and real:sub(1, #base + 1) ~= base .. "/") then
+    return nil, ("'%s' is a link out of the data root '%s'"):format(path, root)
+  end
+  return path, info.size
+end
+
+--- hash(config, root [, earlier]) -> record for provenance.json; or nil, list of messages.
+-- `earlier`: the record of the run that is resumed; data that changed since is an error as a wrong hash is.
+function datafiles.hash(config, root, earlier)
+  local record, problems = {}, {}
+  for set, spec in pairs(config.data) do
+    record[set] = { kind = spec.kind, settings_sha256 = sys.sha256(json.encode(spec)), files = {} }
+  end
+  for _, entry in ipairs(datafiles.list(config)) do
+    local path, size = found(root, entry.relative)
+    local hash, message
+    if path then hash, message = sys.sha256_file(path) else message = size end
+    local before = earlier and earlier[entry.set] and earlier[entry.set].files[entry.file]
+    local expected = entry.sha256 or before and before.sha256
+    if not hash then
+      problems[#problems + 1] = ("data.%s: %s"):format(entry.set, message)
+    elseif expected and expected ~= hash then
+      problems[#problems + 1] = ("data.%s: '%s' is not the file %s: expected SHA-256 %s, got %s"):format(entry.set, path,
+        entry.sha256 and "the recipe asks for" or "the run began with", expected, hash)
+    else
+      record[entry.set].files[entry.file] = { bytes = size, sha256 = hash }
+    end
+  end
+  if #problems > 0 then return nil, problems end
+  return record
+end
+
+return datafiles

@@ -1,0 +1,75 @@
+--- Recipes: experiments as data. Loading and checking here, running in lunette.recipe.run.
+
+local check = require "lunette.recipe.check"
+local errors = require "lunette.recipe.errors"
+local json = require "lunette.json"
+local load = require "lunette.recipe.load"
+local node = require "lunette.recipe.node"
+local overrides = require "lunette.recipe.overrides"
+local schema = require "lunette.recipe.schema"
+
+local recipe = { schema = schema }
+
+--- load(path [, {"stage.key=value", ...}]) -> config, info; or nil, list of mistakes (each with file, line, message;
+--- tostring gives "file:line: message").
+-- config: the recipe with every default filled in, plain data. info: sources (see lunette.recipe.load), overrides.
+function recipe.load(path, set)
+  local list = errors.new()
+  local root, sources = load.file(path, list)
+  if not root then return nil, list:sort() end
+  root = overrides.apply(root, set, list)
+  -- An override that could not be made is reported together with what the schema finds.
+  local config = check.check(root, list)
+  if #list > 0 then return nil, list:sort() end
+  return config, { sources = sources, overrides = set or {} }
+end
+
+--- check(path [, overrides]) -> true; or false, list of mistakes.
+function recipe.check(path, set)
+  local config, mistakes = recipe.load(path, set)
+  if config then return true end
+  return false, mistakes
+end
+
+--- from_text(text, name [, overrides]) -> like load, for a recipe that is not a file and extends nothing.
+function recipe.from_text(text, name, set)
+  local list = errors.new()
+  local root = load.text(text, name, list)
+  if not root then return nil, list:sort() end
+  if root.fields.extends then
+    list:add(root.fields.extends, "'extends' needs a recipe that is a file")
+    return nil, list:sort()
+  end
+  local config = check.check(overrides.apply(root, set, list), list)
+  if #list > 0 then return nil, list:sort() end
+  return config, { sources = {}, overrides = set or {} }
+end
+
+--- from_config(text, name) -> config; or nil, list of mistakes: a resolved config.json, checked like a recipe.
+function recipe.from_config(text, name)
+  local list = errors.new()
+  local value, message = json.decode(text)
+  if type(value) ~= "table" then
+    list:add({ file = name }, "is not a configuration: %s", message or "no JSON object")
+    return nil, list
+  end
+  local root = node.from_value(value, name, nil, list)
+  local config = #list == 0 and node.is_record(root) and check.check(root, list)
+  if #list > 0 then return nil, list:sort() end
+  if not config then
+    list:add({ file = name }, "is not a configuration")
+    return nil, list
+  end
+  return config
+end
+
+--- The bytes of config.json, and what its SHA-256 is taken of.
+function recipe.canonical(config)
+  return json.encode(config, { indent = 2 }) .. "\n"
+end
+
+--- run(path_or_dir, options) and resume(dir, options): see lunette.recipe.run.
+function recipe.run(...) return require("lunette.recipe.run").run(...) end
+function recipe.resume(...) return require("lunette.recipe.run").resume(...) end
+
+return recipe

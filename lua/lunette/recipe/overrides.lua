@@ -1,0 +1,114 @@
+--- `--set stage.key=value`: changes to a recipe from the command line, made before `like` copies settings and checked
+--- by the same schema. The right side is a Lua literal where it is one, and a string otherwise.
+
+local node = require "lunette.recipe.node"
+local suggest = require "lunette.recipe.suggest"
+local schema = require "lunette.recipe.schema"
+local tokens = require "lunette.recipe.tokens"
+
+local overrides = {}
+
+local function origin(i)
+  return { file = ("command line:--set #%d"):format(i) }
+end
+
+local function split(path)
+  local keys = {}
+  for key in (path .. "."):gmatch("([^.]*)%.") do
+    if key == "" then return nil end
+    keys[#keys + 1] = key
+  end
+  return keys
+end
+
+local function value_of(text, where, errors)
+  local ok, value = tokens.literal(text)
+  if ok then return value end
+  if text:find("^%s*{") then
+    errors:add(where, "the value %s is not a Lua table of literals", errors.show(text))
+    return nil
+  end
+  return text
+end
+
+-- The stage of that name as {fields, position}, and all names there are.
+local function find_stage(root, name)
+  local stages, names = root.fields.stages, {}
+  local found
+  if stages and node.is_list(stages) then
+    for i = 1, stages.n do
+      local fields = stages.fields[i].fields
+      local candidate = fields and fields.name and fields.name.value
+      if candidate == name and not found then found = i end
+      names[#names + 1] = type(candidate) == "string" and candidate or nil
+    end
+  end
+  return found, names
+end
+
+-- The nodes of a recipe may be shared (a local used in two places), so a change copies what it changes.
+local function with(parent, key, child)
+  local fields = {}
+  for k, v in next, parent.fields do fields[k] = v end
+  fields[key] = child
+  return { file = parent.file, line = parent.line, fields = fields, n = parent.n }
+end
+
+local function assign(parent, keys, at, new, where, errors, text)
+  local key = keys[at]
+  if at == #keys then
+    local old = parent.fields[key]
+    return with(parent, key, old and node.is_record(old) and node.is_record(new) and node.merge(old, new) or new)
+  end
+  local child = parent.fields[key] or { file = where.file, fields = {}, n = 0 }
+  if not node.is_record(child) then
+    errors:add(where, "'%s' cannot be set: '%s' is %s, which has no keys", text, key,
+      child.fields and "a list" or errors.show(child.value))
+    return parent
+  end
+  return with(parent, key, assign(child, keys, at + 1, new, where, errors, text))
+end
+
+local function apply_one(root, text, where, errors)
+  local path, right = text:match("^%s*([^=]-)%s*=(.*)$")
+  local keys = path and path ~= "" and split(path)
+  if not keys then
+    errors:add(where, "%s is not of the form stage.key=value", errors.show(text))
+    return root
+  end
+  local value = value_of(right:match("^%s*(.-)%s*$"), where, errors)
+  if value == nil then return root end
+  local before = #errors
+  local new = node.from_value(value, where.file, nil, errors)
+  if #errors > before then return root end
+
+  if keys[1] == "stages" and #keys > 1 then table.remove(keys, 1) end
+  local position, names = find_stage(root, keys[1])
+  if position then
+    if #keys == 1 then
+      errors:add(where, "'%s' is a stage; name one of its keys, as in %s.epochs=5", path, path)
+      return root
+    end
+    local stages = root.fields.stages
+    local stage = assign(stages.fields[position], keys, 2, new, where, errors, path)
+    return with(root, "stages", with(stages, position, stage))
+  end
+  if keys[1] == "stages" or keys[1] == "extends" then
+    errors:add(where, "'%s' cannot be set from the command line", keys[1])
+    return root
+  end
+  if not schema.recipe.fields[keys[1]] then
+    for key in pairs(schema.recipe.fields) do names[#names + 1] = key end
+    errors:add(where, "unknown key '%s' in '%s'%s", keys[1], path, suggest.hint(keys[1], names))
+    return root
+  end
+  return assign(root, keys, 1, new, where, errors, path)
+end
+
+--- apply(root, list, errors) -> root with the changes. `list`: strings such as "pretrain.epochs=5".
+function overrides.apply(root, list, errors)
+  for i, text in ipairs(list or {}) do root = apply_one(root, text, origin(i), errors) end
+  return root
+end
+
+return overrides

@@ -1,0 +1,120 @@
+--- What a recipe may say, format 1: every key with its type, range, default and a line of explanation.
+
+local t = require "lunette.recipe.schema.types"
+local data = require "lunette.recipe.schema.data"
+local tasks = require "lunette.recipe.schema.tasks"
+local augment = require "lunette.recipe.schema.augment"
+
+local schema = { data = data, tasks = tasks, augment = augment, format = 1 }
+
+local precision = { "auto", "f32", "bf16" }
+
+schema.name_pattern = "^[%l%d][%l%d_-]*$"
+
+schema.recipe = t.record {
+  doc = "a recipe",
+  fields = {
+    format = t.integer { required = true, min = 1, max = schema.format, doc = "version of the recipe format" },
+    name = t.string {
+      required = true,
+      pattern = schema.name_pattern,
+      expects = "small letters, digits, '-' and '_'",
+      max = 64,
+      doc = "name of the recipe, part of the run directory's name",
+    },
+    about = t.string { default = "", doc = "what the recipe is for" },
+    needs = t.record {
+      default = {},
+      doc = "what the recipe needs to run",
+      fields = {
+        program = t.string { doc = 'versions of the program, such as ">=0.3 <1.0"' },
+        device = t.string {
+          choices = { "cpu", "cuda", "cuda or cpu", "cpu or cuda" },
+          doc = "the devices it can run on",
+        },
+        memory_gb = t.number { above = 0, max = 100000, doc = "main memory in GB" },
+      },
+    },
+    seed = t.integer { default = 1, min = 0, max = 2 ^ 53 // 1 | 0, doc = "the root of every random number" },
+    determinism = t.string {
+      default = "strict",
+      choices = { "strict", "fast" },
+      doc = "bit-equal runs on the same build and device, or whatever is fastest",
+    },
+    device = t.string {
+      default = "auto",
+      pattern = "^%l+:?%d*$",
+      expects = 'a device such as "auto", "cpu", "cuda" or "cuda:1"',
+      max = 16,
+      doc = "where to run",
+    },
+    precision = t.string { default = "auto", choices = precision, doc = "precision of the encoder unless the model says otherwise" },
+    data = t.map {
+      required = true,
+      pattern = schema.name_pattern,
+      expects = "small letters, digits, '-' and '_'",
+      of = t.variant { doc = "a data set", variants = data, required = true },
+      doc = "data sets by name",
+    },
+    model = t.record {
+      default = {},
+      doc = "the encoder and its projector",
+      fields = {
+        backbone = t.string { default = "resnet18", choices = { "resnet18" }, doc = "the encoder" },
+        stem = t.string { default = "cifar", choices = { "cifar", "imagenet" }, doc = "first layers, by image size" },
+        width = t.integer { default = 64, min = 4, max = 1024, doc = "channels of the first stage" },
+        projector = t.list {
+          of = t.integer { min = 1, max = 65536, doc = "width of a layer" },
+          min_items = 1,
+          max_items = 8,
+          default = { 512, 128 },
+          doc = "widths of the projector's layers, the last one its output",
+        },
+        precision = t.string { choices = precision, doc = "precision of the encoder; without it, the recipe's" },
+      },
+    },
+    stages = t.list {
+      required = true,
+      min_items = 1,
+      max_items = 1000,
+      of = t.record { doc = "a stage", fields = {} }, -- by task: see lunette.recipe.check
+      doc = "the stages, run in this order",
+    },
+    report = t.record {
+      default = {},
+      doc = "what the report shows",
+      fields = {
+        title = t.string { doc = "title; without it, the recipe's name" },
+        compare = t.list {
+          of = t.stage { later = true, doc = "a stage" },
+          max_items = 100,
+          doc = "probes to set side by side, in this order; without it, all of them",
+        },
+        figures = t.list {
+          of = t.stage { later = true, doc = "a stage" },
+          max_items = 100,
+          doc = "stages whose figures to show; without it, all",
+        },
+      },
+    },
+  },
+}
+
+-- Keys of every stage, whatever its task. They steer the making of the configuration and are not settings.
+schema.stage = {
+  name = t.string {
+    required = true,
+    pattern = schema.name_pattern,
+    expects = "small letters, digits, '-' and '_'",
+    max = 64,
+    doc = "name of the stage",
+  },
+  task = t.string { required = true, doc = "what the stage does" },
+  like = t.string { doc = "the stage whose settings to copy" },
+}
+
+--- Names a stage cannot have, because `--set name.key=value` would mean two things.
+schema.reserved = { random = true, extends = true }
+for name in pairs(schema.recipe.fields) do schema.reserved[name] = true end
+
+return schema

@@ -1,0 +1,130 @@
+--- What every gradient-trained stage shares: optimizer, schedule, regularizer, saving.
+
+local t = require "lunette.recipe.schema.types"
+
+local training = {}
+
+local function learning_rate()
+  return t.number { required = true, above = 0, max = 1000, doc = "learning rate at the end of the warm-up" }
+end
+
+local function weight_decay(default)
+  return t.number { default = default, min = 0, max = 10, doc = "weight decay" }
+end
+
+local momentum = t.number { default = 0.9, min = 0, max = 1, doc = "momentum" }
+
+training.optim = t.variant {
+  required = true,
+  default_kind = "sgd",
+  doc = "the optimizer",
+  variants = {
+    sgd = {
+      doc = "stochastic gradient descent",
+      fields = {
+        lr = learning_rate(),
+        momentum = momentum,
+        weight_decay = weight_decay(0),
+        nesterov = t.boolean { default = false, doc = "Nesterov's momentum" },
+      },
+    },
+    lars = {
+      doc = "layer-wise adaptive rates on top of SGD",
+      fields = {
+        lr = learning_rate(),
+        momentum = momentum,
+        weight_decay = weight_decay(1e-6),
+        trust = t.number { default = 0.001, above = 0, max = 1, doc = "trust coefficient of the layer's rate" },
+        exclude = t.boolean { default = true, doc = "leave biases and normalisation without decay and adaptation" },
+      },
+    },
+    adamw = {
+      doc = "Adam with decoupled weight decay",
+      fields = {
+        lr = learning_rate(),
+        betas = t.list {
+          of = t.number { min = 0, max = 1, doc = "decay rate" },
+          min_items = 2,
+          max_items = 2,
+          default = { 0.9, 0.999 },
+          doc = "decay rates of the two moments",
+        },
+        eps = t.number { default = 1e-8, above = 0, max = 1, doc = "added to the denominator" },
+        weight_decay = weight_decay(0.01),
+      },
+    },
+  },
+}
+
+local warmup = t.number { default = 0, min = 0, max = 100000, doc = "epochs of linear warm-up from zero" }
+
+training.schedule = t.variant {
+  default = {},
+  default_kind = "cosine",
+  doc = "the learning rate over time",
+  variants = {
+    cosine = {
+      doc = "half a cosine down to min_lr after the warm-up",
+      fields = {
+        warmup_epochs = warmup,
+        min_lr = t.number { default = 0, min = 0, max = 1000, doc = "learning rate at the end" },
+      },
+    },
+    constant = { doc = "constant after the warm-up", fields = { warmup_epochs = warmup } },
+  },
+}
+
+--- The choices of the Q-Score that several tasks share.
+training.epsilon = t.number {
+  default = 4,
+  min = 0,
+  max = 100,
+  doc = "a feature is highly active above mean + epsilon * standard deviation of its sample",
+}
+training.low = t.number { default = 0.50, min = 0, max = 1, doc = "lower percentile of the activation share (discriminative features)" }
+training.high = t.number { default = 0.95, min = 0, max = 1, doc = "upper percentile of the activation share (discriminative features)" }
+training.over = t.string {
+  default = "all",
+  choices = { "all", "nonzero" },
+  doc = "percentiles over all features, or over those active at least once",
+}
+
+training.regularize = t.variant {
+  default = false,
+  off = true,
+  default_kind = "qscore",
+  doc = "a term added to the loss; false switches off what `like` copied",
+  variants = {
+    qscore = {
+      doc = "raises low Q-Scores and holds back features that are active for every sample",
+      fields = {
+        low_weight = t.number { default = 1e-4, min = 0, max = 1000, doc = "weight of the term for low scores" },
+        over_weight = t.number { default = 1e-4, min = 0, max = 1000, doc = "weight of the term for overactive features" },
+        epsilon = training.epsilon,
+        features = t.string {
+          default = "discriminative",
+          choices = { "discriminative", "all" },
+          doc = "the features that count",
+        },
+        low = training.low,
+        high = training.high,
+        over = training.over,
+        from_epoch = t.integer { default = 1, min = 1, max = 100000, doc = "first epoch in which the term is added" },
+      },
+    },
+  },
+}
+
+training.save = t.record {
+  default = {},
+  doc = "checkpoints during the stage",
+  fields = {
+    every_epochs = t.integer { default = 1, min = 1, max = 100000, doc = "epochs between two checkpoints" },
+    keep = t.integer { default = 2, min = 1, max = 1000, doc = "how many of the latest to keep" },
+  },
+}
+
+training.epochs = t.integer { required = true, min = 1, max = 100000, doc = "passes over the data" }
+training.batch = t.integer { required = true, min = 2, max = 65536, doc = "images per step" }
+
+return training

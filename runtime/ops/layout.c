@@ -146,6 +146,44 @@ const lun_op LUN_ROW(full_like) = {
     .samples = full_like_samples,
 };
 
+/* ---- fill and assign: in place ---- */
+
+static int fill_shape(lun_call *c) {
+  (void)c;
+  return LUN_OK;
+}
+
+static int fill_cpu(lun_call *c) {
+  lun_call like = *c;
+  like.out[0] = c->arg[0].t;
+  return full_like_cpu(&like);
+}
+
+static const char *const fill_samples[] = {"x=normal[3,4] value=2.5", "x=normal[0] value=1", NULL};
+const lun_op LUN_ROW(fill) = {
+    .name = "fill",
+    .args = "x:any! value:float",
+    .doc = "Every element of x becomes value, in place.",
+    .shape = fill_shape,
+    .cpu = fill_cpu,
+    .no_grad = "it updates in place",
+    .samples = fill_samples,
+};
+
+static int assign_shape(lun_call *c) { return lun_need_same_shape(c, 1, 0); }
+static int assign_cpu(lun_call *c) { return lun_copy(c->arg[0].t, c->arg[1].t); }
+
+static const char *const assign_samples[] = {"x=normal[3,4] from=normal[3,4]", "x=normal[3,4]@f32 from=normal[3,4]@f64", NULL};
+const lun_op LUN_ROW(assign) = {
+    .name = "assign",
+    .args = "x:any! from:any",
+    .doc = "The elements of from, converted to x's dtype, are copied into x, in place; shapes must agree.",
+    .shape = assign_shape,
+    .cpu = assign_cpu,
+    .no_grad = "it updates in place",
+    .samples = assign_samples,
+};
+
 /* ---- reshape ---- */
 
 static int reshape_target(lun_call *c, int64_t *shape) {

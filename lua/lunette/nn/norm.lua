@@ -1,0 +1,35 @@
+-- nn/norm.lua: batch normalisation over (n,h,w) of images (n,c,h,w), or over n of rows (n,c); Ioffe and Szegedy 2015.
+-- In training the batch's statistics are used and running ones updated (momentum 0.1, unbiased variance); in evaluation the
+-- running ones are used.
+local lunette = require "lunette"
+local module = require "lunette.nn.module"
+local initial = require "lunette.nn.initial"
+
+local BatchNorm = module.class("BatchNorm")
+
+-- BatchNorm(channels, {relu=false, affine=true, momentum=0.1, eps=1e-5}). relu: followed by ReLU in the same pass.
+function BatchNorm:build(channels, options)
+  options = options or {}
+  self.channels, self.relu = channels, options.relu or false
+  self.momentum, self.eps = options.momentum or 0.1, options.eps or 1e-5
+  if options.affine ~= false then
+    self:parameter("weight", {channels}, initial.constant(1))
+    self:parameter("bias", {channels}, initial.constant(0))
+    lunette.ops.fill(self.weight, 1)
+  end
+  self:buffer("running_mean", {channels}, 0)
+  self:buffer("running_var", {channels}, 1)
+end
+
+-- residual: added before the ReLU, in the same pass.
+function BatchNorm:forward(x, residual)
+  local ops, options = lunette.ops, {training = self.training, momentum = self.momentum, eps = self.eps,
+                                     gamma = self.weight, beta = self.bias}
+  options.running_mean, options.running_var = self.running_mean, self.running_var
+  if residual then return (ops.batch_norm_add_relu(x, residual, options)) end
+  return (ops[self.relu and "batch_norm_relu" or "batch_norm"](x, options))
+end
+
+function BatchNorm:note() return ("%d%s"):format(self.channels, self.relu and ", relu" or "") end
+
+return {BatchNorm = BatchNorm}

@@ -21,8 +21,16 @@ function BatchNorm:build(channels, options)
   self:buffer("running_var", {channels}, 1)
 end
 
+-- Rows (n,c) are images of one pixel.
+local function as_images(x)
+  local s = x:shape()
+  return #s == 2 and x:reshape(s[1], s[2], 1, 1) or x
+end
+
 -- residual: added before the ReLU, in the same pass.
 function BatchNorm:forward(x, residual)
+  local shape = x:shape()
+  if #shape == 2 then return self:forward(as_images(x), residual and as_images(residual)):reshape(shape) end
   local ops, options = lunette.ops, {training = self.training, momentum = self.momentum, eps = self.eps,
                                      gamma = self.weight, beta = self.bias}
   options.running_mean, options.running_var = self.running_mean, self.running_var

@@ -1,0 +1,111 @@
+-- tasks/pretrain.lua: the stage that trains an encoder with a self-supervised method, shared by every method's task.
+local lunette = require "lunette"
+local setup = require "lunette.tasks.setup"
+
+local pretrain = {}
+
+local function optimizer_of(stage, method)
+  local o, given = stage.optim, {params = method:named_parameters()}
+  for key, value in pairs(o) do
+    if key ~= "kind" then given[key] = value end
+  end
+  if o.kind == "adamw" and given.betas then
+    given.beta1, given.beta2, given.betas = given.betas[1], given.betas[2], nil
+  elseif o.kind == "lars" then
+    given.eta, given.trust = given.trust, nil
+    given.exclude_1d, given.exclude = given.exclude, nil
+  end
+  return lunette.optim[o.kind](given)
+end
+
+local function schedule_of(stage, per_epoch)
+  local s, steps = stage.schedule, stage.epochs * per_epoch
+  local warmup = math.min(math.floor((s.warmup_epochs or 0) * per_epoch), steps)
+  if s.kind == "constant" then return lunette.schedule.constant{value = stage.optim.lr, warmup = warmup} end
+  return lunette.schedule.cosine{value = stage.optim.lr, steps = steps, warmup = warmup, final = s.min_lr}
+end
+
+-- The Q-Score regularizer as regularize(h, epoch), or nil. Discriminative features are those of the start weights over
+-- the training images, and stay fixed during the stage.
+local function regularizer_of(env, stage, method, dataset, norm)
+  local r = stage.regularize
+  if not r then return nil end
+  local features
+  if r.features == "discriminative" then
+    method:eval()
+    local h <close> = setup.features(method.encoder, dataset.images, {batch = stage.batch, norm = norm})
+    features = lunette.qscore.discriminative(h, {epsilon = r.epsilon, low = r.low, high = r.high, over = r.over})
+    lunette.keep(features)
+    env.log("regularizer: %d of %d features are discriminative", features:numel(), h:shape()[2])
+    if features:numel() == 0 then
+      env.fail("error", "regularizer: no feature is discriminative at epsilon = %g; lower epsilon, or set features = \"all\"", r.epsilon)
+    end
+  end
+  return function(h, epoch)
+    if epoch < r.from_epoch then return nil end
+    return lunette.qscore.regularizer(h, {low_weight = r.low_weight, over_weight = r.over_weight, epsilon = r.epsilon,
+                                          features = features})
+  end
+end
+
+-- Weights and optimizer buffers of a checkpoint folder; `info.extra` holds the rest of the progress.
+local function write_checkpoint(method, optimizer)
+  return function(folder)
+    lunette.weights.save(folder .. "/weights.safetensors", method:state())
+    lunette.weights.save(folder .. "/optimizer.safetensors", optimizer:state())
+  end
+end
+
+local function save(env, method, optimizer, p)
+  env.save_checkpoint(p.epoch, write_checkpoint(method, optimizer),
+    {batch = p.batch, step = p.step, loss_sum = ("%a"):format(p.loss_sum), extra_sum = ("%a"):format(p.extra_sum)})
+end
+
+local function load(state, method, optimizer)
+  local extra = state.info.extra
+  method:load_state(lunette.weights.load(state.folder .. "/weights.safetensors"))
+  optimizer:load_state(lunette.weights.load(state.folder .. "/optimizer.safetensors"), extra.step)
+  return {epoch = state.epoch, batch = extra.batch, step = extra.step, loss_sum = tonumber(extra.loss_sum),
+          extra_sum = tonumber(extra.extra_sum)}
+end
+
+-- A row of the training loop as the progress line takes it.
+local function shown(row, stage, loader)
+  local memory = lunette.memory()
+  return {epoch = row.epoch, epochs = stage.epochs, step = row.step, steps = stage.epochs * loader.batches, loss = row.loss,
+          memory = memory.live_bytes, values = {lr = row.lr, regularizer = row.regularizer}}
+end
+
+-- make(stage, encoder, seed) -> method. Returns the stage's results.
+function pretrain.run(stage, env, make)
+  local dataset = setup.dataset(env, stage.data)
+  local norm = setup.norm(env, stage.data)
+  local encoder = setup.encoder(env, stage.from)
+  local method = make(stage, encoder, env.seed)
+  local start = stage.from ~= "random" and env.load_stage_weights(stage.from)
+  if start then method:load_state(start, {partial = true}) end
+  local optimizer = optimizer_of(stage, method)
+  local loader = lunette.data.loader{dataset = dataset, batch = stage.batch, views = #stage.augment,
+                                     augment = lunette.augment{views = stage.augment, norm = norm}, seed = env.seed}
+  local regularize = regularizer_of(env, stage, method, dataset, norm)
+  local progress = env.resume_state and load(env.resume_state, method, optimizer) or nil
+  local last
+  lunette.train{
+    method = method, loader = loader, optimizer = optimizer, epochs = stage.epochs, start = progress,
+    learning_rate = schedule_of(stage, loader.batches), regularize = regularize,
+    on_step = function(row) env.progress:update(shown(row, stage, loader)) end,
+    on_epoch = function(row, p)
+      last = row
+      env.metrics(row)
+      env.progress:epoch(shown(row, stage, loader))
+      if p.epoch % stage.save.every_epochs == 0 and p.epoch < stage.epochs then save(env, method, optimizer, p) end
+    end,
+    interrupted = env.interrupted,
+    on_interrupt = function(p) save(env, method, optimizer, p) end,
+  }
+  loader:close()
+  lunette.weights.save(env.weights_path, method:state())
+  return {loss = last and last.loss, epochs = stage.epochs, parameters = method:count()}
+end
+
+return pretrain

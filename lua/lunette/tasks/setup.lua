@@ -1,0 +1,82 @@
+-- tasks/setup.lua: what every task of a recipe starts from: data sets, encoders with a stage's weights, features.
+local lunette = require "lunette"
+
+local setup = {}
+
+-- One copy of a data set per configuration, so that stages share it.
+local cache = setmetatable({}, {__mode = "k"})
+
+-- The data set of a reference such as "shapes:train".
+function setup.dataset(env, reference)
+  local loaded = cache[env.config] or {}
+  cache[env.config] = loaded
+  if loaded[reference] then return loaded[reference] end
+  local d = env.data(reference)
+  local spec = d.spec
+  local set
+  if spec.kind == "shapes" then
+    set = lunette.data.shapes{n = d.split == "train" and spec.n_train or spec.n_test, split = d.split, size = spec.size,
+                              classes = spec.classes, correlation = spec.correlation, seed = spec.seed or env.config.seed}
+  else
+    set = lunette.data[spec.kind]{root = d.folder, files = spec.files and spec.files[d.split], split = d.split}
+  end
+  loaded[reference] = set
+  return set
+end
+
+-- Per-channel mean and standard deviation (2,3) of a data set's training split, in [0, 1]: of its first 10,000 images.
+function setup.norm(env, reference)
+  local set_name = reference:match("^[^:]*")
+  local loaded = cache[env.config] or {}
+  cache[env.config] = loaded
+  local key = "norm " .. set_name
+  if not loaded[key] then
+    local images = setup.dataset(env, set_name .. ":train").images
+    loaded[key] = lunette.keep(lunette.scope(function()
+      local first = images:narrow(1, 1, math.min(images:shape()[1], 10000))
+      local pixels = lunette.ops.normalize_images(first)
+      local mean = pixels:mean({1, 3, 4}, true)
+      local std = ((pixels - mean):square()):mean({1, 3, 4}):sqrt()
+      return lunette.ops.cat(mean:reshape(1, 3), std:reshape(1, 3), 1)
+    end))
+  end
+  return loaded[key]
+end
+
+-- "auto": bf16 where the CPU multiplies it natively (AMX), else f32.
+function setup.precision(env)
+  local p = env.precision or "auto"
+  if p ~= "auto" then return p end
+  return lunette.native_bf16() and "bf16" or "f32"
+end
+
+-- An encoder as config.model describes it, drawn from the recipe's seed, with the weights of stage `from` ("random": as
+-- drawn), in evaluation mode.
+function setup.encoder(env, from)
+  local m = env.config.model
+  local encoder = lunette.models[m.backbone]{stem = m.stem, width = m.width, precision = setup.precision(env),
+                                             seed = env.config.seed}
+  local state = env.load_stage_weights(from)
+  if state then encoder:load_state(state, {prefix = "encoder."}) end
+  return encoder:eval()
+end
+
+-- Representations (n, r) f32 of all images of a set, no gradient. options: batch = 256, norm (2,3), each(a, first, last).
+function setup.features(encoder, images, options)
+  local n, batch = images:shape()[1], options.batch or 256
+  local out
+  lunette.no_grad(function()
+    for first = 1, n, batch do
+      local last = math.min(first + batch - 1, n)
+      lunette.scope(function()
+        local x = lunette.ops.normalize_images(images:narrow(1, first, last), {norm = options.norm})
+        local h = encoder(x)
+        out = out or lunette.keep(lunette.zeros(n, h:shape()[2]))
+        out[{{first, last}, {}}] = h
+      end)
+    end
+  end)
+  return out
+end
+
+return setup

@@ -1,0 +1,83 @@
+-- train.lua: the training loop: steps, learning rate, NaN check, interrupts. What to train, where rows go and when to save
+-- is the caller's: a recipe's task or a script.
+--
+--   lunette.train{method = lunette.ssl.simclr{...}, loader = ..., optimizer = ..., epochs = 10, learning_rate = f(step)}
+local lunette = require "lunette"
+local options_of = require "lunette.options"
+
+local allowed = {method = true, loader = true, optimizer = true, epochs = true, learning_rate = true, regularize = true,
+                 on_step = true, on_epoch = true, interrupted = true, on_interrupt = true, start = true}
+
+-- The first op that makes a NaN of these views, or the parameters that hold one already.
+local function explain_nan(method, views)
+  local bad = {}
+  for _, p in ipairs(method:named_parameters()) do
+    local s <close> = p.tensor:sum()
+    local v = s:item()
+    if v ~= v then bad[#bad + 1] = p.name end
+  end
+  if #bad > 0 then return ("%d parameters already hold NaN, first %s: an earlier step diverged"):format(#bad, bad[1]) end
+  lunette.debug.trace_nan(true)
+  local ok, message = pcall(lunette.scope, method.loss, method, views)
+  lunette.debug.trace_nan(false)
+  return ok and "the loss itself" or tostring(message)
+end
+
+-- One step. Returns the loss, and the regularizer's share of it, as numbers.
+local function step(t, batch, lr, epoch)
+  local loss, extra = lunette.scope(function()
+    local l, h = t.method:loss(batch.views)
+    local r = t.regularize and t.regularize(h, epoch)
+    local total = r and l + r or l
+    h:free()
+    total:backward()
+    return l:item(), r and r:item() or nil
+  end)
+  local sum = loss + (extra or 0)
+  if sum ~= sum or sum == math.huge or sum == -math.huge then
+    t.optimizer:zero_grad()
+    error({code = "nan", message = ("the loss of epoch %d, batch %d is %g: %s"):format(epoch, batch.index, sum,
+      explain_nan(t.method, batch.views))}, 0)
+  end
+  t.optimizer:step(lr)
+  t.optimizer:zero_grad()
+  return loss, extra
+end
+
+-- Options: method, loader, optimizer, epochs; learning_rate(step) with step from 0 (the optimizer's own by default);
+-- regularize(h, epoch) -> scalar tensor or nil; on_step(row), on_epoch(row), rows with epoch, step, batch, batches, loss,
+-- regularizer, lr; interrupted() -> signal or nil, on_interrupt(progress); start = progress to go on from.
+-- progress: {epoch = finished epochs, batch = finished batches of the next one, step, loss_sum, extra_sum}.
+-- Raises {code = "nan"} where the loss is not finite, {code = "interrupt", signal =} after on_interrupt.
+local function train(t)
+  options_of.check("train", t, allowed)
+  local p = t.start or {epoch = 0, batch = 0, step = 0, loss_sum = 0, extra_sum = 0}
+  local lr_of = t.learning_rate or function() return t.optimizer.lr end
+  t.method:train()
+  for epoch = p.epoch + 1, t.epochs do
+    for batch in t.loader:epoch(epoch, p.batch + 1) do
+      local lr = lr_of(p.step)
+      local loss, extra = step(t, batch, lr, epoch)
+      p.step, p.batch = p.step + 1, batch.index
+      p.loss_sum, p.extra_sum = p.loss_sum + loss, p.extra_sum + (extra or 0)
+      if t.on_step then
+        t.on_step{epoch = epoch, step = p.step, batch = p.batch, batches = t.loader.batches, loss = loss, regularizer = extra,
+                  lr = lr}
+      end
+      local signal = t.interrupted and t.interrupted()
+      if signal then
+        if t.on_interrupt then t.on_interrupt(p) end
+        error({code = "interrupt", signal = signal, message = ("interrupted in epoch %d after batch %d"):format(epoch, p.batch)}, 0)
+      end
+    end
+    local n = t.loader.batches
+    local row = {epoch = epoch, step = p.step, loss = p.loss_sum / n, lr = lr_of(p.step - 1)}
+    if t.regularize then row.regularizer = p.extra_sum / n end
+    p.epoch, p.batch, p.loss_sum, p.extra_sum = epoch, 0, 0, 0
+    if t.on_epoch then t.on_epoch(row, p) end
+  end
+  t.method:eval()
+  return p
+end
+
+return train

@@ -26,7 +26,9 @@
 --   heatmaps                 images, features, method, and figures = [{file, caption}]
 --   interpretability         miou_core, miou_spurious, pointing, energy (with intervals where known), n, threshold,
 --                            sweep = [{threshold, miou_core, miou_spurious}],
---                            correct = {the same figures for correctly classified samples}, wrong = {...}
+--                            correct = {the same figures for correctly classified samples}, wrong = {...},
+--                            against = {the same, correct and wrong included, for the encoder that the stage's `against`
+--                            names}, difference = {against - own, paired by image, with intervals}
 --   any stage                figures = [{file, caption}]: plain names of PNG or SVG files in figures/; without it
 --                            figures/STAGE.png and figures/STAGE.svg are shown where they exist
 --

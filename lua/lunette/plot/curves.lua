@@ -13,6 +13,16 @@ local function area(name, label, curve, key)
   return s
 end
 
+-- Precision holds back to the recall before it, as in average precision: the area drawn is the AUPRC.
+local function steps(recall, precision)
+  local x, y, before = {}, {}, 0
+  for i = 1, #recall do
+    x[2 * i - 1], y[2 * i - 1], x[2 * i], y[2 * i] = before, precision[i], recall[i], precision[i]
+    before = recall[i]
+  end
+  return x, y
+end
+
 local function draw(options, spec)
   local legend, xs, ys = {}, {}, {}
   for i, curve in ipairs(options.curves) do
@@ -34,20 +44,23 @@ local function draw(options, spec)
       { stroke = "axis", width = 1.5, dash = "5 4", title = spec.reference_name })
   end
   for i, curve in ipairs(options.curves) do
-    local x, y = decimate(xs[i], ys[i])
+    local x, y = xs[i], ys[i]
+    if spec.steps then x, y = steps(x, y) end
+    x, y = decimate(x, y)
+    local title = area(curve.name or "score", spec.label, curve, spec.key)
     local points = {}
     for k = 1, #x do points[2 * k - 1], points[2 * k] = f:px(x[k]), f:py(y[k]) end
-    f.list:polyline(points, { stroke = palette.series(i), width = 2, title = area(curve.name or "score", spec.label, curve, spec.key) })
+    f.list:polyline(points, { stroke = palette.series(i), width = 2, title = title })
   end
   return f:close()
 end
 
---- options: curves = { {name=, recall=, precision=, auprc=, low=, high=} }, base_rate, title, width, height.
+--- options: curves = { {name=, recall= (ascending), precision=, auprc=, low=, high=} }, base_rate, title, width, height.
 function curves.pr(options)
   local base = options.base_rate
   return draw(options, {
-    name = "pr_curve", x = "recall", y = "precision", x_label = "recall", y_label = "precision", label = "AUPRC", key = "auprc",
-    reference = base and { base, base }, reference_name = base and ("base rate %.3f"):format(base),
+    name = "pr_curve", steps = true, x = "recall", y = "precision", x_label = "recall", y_label = "precision", label = "AUPRC",
+    key = "auprc", reference = base and { base, base }, reference_name = base and ("base rate %.3f"):format(base),
   })
 end
 

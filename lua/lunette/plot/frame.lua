@@ -53,7 +53,8 @@ local function draw_legend(list, rows, top)
 end
 
 --- options: title, x_label, y_label, x = {low, high}, y = {low, high}, log_y, percent_x, percent_y,
--- exact (keep the ranges as given), legend, width, height, note (shown in the middle of an empty plot).
+-- exact (keep the ranges as given), whole_x (no fractions on the x axis), legend, width, height,
+-- note (shown in the middle of an empty plot).
 function frame.new(options)
   local width, height = options.width or frame.WIDTH, options.height or frame.HEIGHT
   local list = display.new(width, height, options.title)
@@ -69,7 +70,7 @@ function frame.new(options)
     if not options.exact then y_low, y_high = ticks.round_out(y_low, y_high, 5) end
     rows_y = ticks.linear(y_low, y_high, 5)
   end
-  local columns = ticks.linear(x_low, x_high, width < 380 and 4 or 6)
+  local columns = ticks.linear(x_low, x_high, width < 380 and 4 or 6, options.whole_x)
   local function percent(on, rows)
     if not on then return end
     local step = #rows > 1 and (rows[2].at - rows[1].at) * 100 or 10
@@ -149,6 +150,16 @@ function frame.range(arrays, keep)
     end
   end
   return low, high
+end
+
+--- Whether all numbers of several arrays are whole.
+function frame.whole(arrays)
+  for _, values in ipairs(arrays) do
+    for i = 1, #values do
+      if values[i] ~= math.floor(values[i]) then return false end
+    end
+  end
+  return true
 end
 
 --- A number as a chart's text shows it: three decimals at most.

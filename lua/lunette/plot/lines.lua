@@ -93,7 +93,8 @@ return function(options)
   end
   local f = frame.new {
     title = options.title, x_label = x_label, y_label = options.y_label, width = options.width, height = options.height,
-    x = { frame.range(xs) }, y = { y_low, y_high }, log_y = log_y and y_low ~= nil, percent_y = options.percent_y,
+    x = { frame.range(xs) }, whole_x = frame.whole(xs), y = { y_low, y_high }, log_y = log_y and y_low ~= nil,
+    percent_y = options.percent_y,
     legend = (#legend > 1 or options.legend) and legend or nil, note = not y_low and "no values" or nil,
   }
   for i, series in ipairs(options.series) do draw_series(f, series, parts[i], palette.series(i)) end

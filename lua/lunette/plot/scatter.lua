@@ -2,6 +2,7 @@
 -- All points are drawn; pairs that are not finite are left out.
 local frame = require "lunette.plot.frame"
 local palette = require "lunette.plot.palette"
+local ticks = require "lunette.plot.ticks"
 
 return function(options)
   local log_y, kept, xs, ys, legend = options.log_y, {}, {}, {}, {}
@@ -17,9 +18,11 @@ return function(options)
     legend[s] = { name = series.name or "series", role = palette.series(s), mark = "dot" }
   end
   local y_low, y_high = frame.range(ys)
+  local x_low, x_high = ticks.widen(frame.range(xs))
+  local pad = 0.03 * (x_high - x_low) -- dots on the very edge are hard to see
   local f = frame.new {
     title = options.title, x_label = options.x_label, y_label = options.y_label, width = options.width, height = options.height,
-    x = { frame.range(xs) }, y = { y_low, y_high }, log_y = log_y and y_low ~= nil, percent_y = options.percent_y,
+    x = { x_low - pad, x_high + pad }, y = { y_low, y_high }, log_y = log_y and y_low ~= nil, percent_y = options.percent_y,
     legend = #legend > 1 and legend or nil, note = not y_low and "no values" or nil,
   }
   for s, points in ipairs(kept) do

@@ -41,8 +41,10 @@ function ticks.widen(low, high)
 end
 
 --- Tick positions and labels inside [low, high]: list of {at=, label=}, and the step.
-function ticks.linear(low, high, count)
+-- whole: no fractions between the ticks, for axes that count epochs or steps.
+function ticks.linear(low, high, count, whole)
   local step = nice_step(low, high, count or 5)
+  if whole then step = math.max(step, 1) end
   local out = {}
   local first = math.ceil(low / step - 1e-9)
   for i = first, math.floor(high / step + 1e-9) do

@@ -58,19 +58,18 @@ function compare.judge(d)
   return "no clear difference: the interval covers zero"
 end
 
-local function start_of(stage)
-  local from = stage.settings.from
-  if type(from) == "string" then return from end
-  return "random initialisation"
+local function start_of(r, stage)
+  local from = r:start(stage)
+  return from and node("code", nil, from.name or from) or "random"
 end
 
-local function stage_rows(items)
+local function stage_rows(r, items)
   local rows, bars = {}, {}
   for i, item in ipairs(items) do
     local stage, result = item.stage, item.stage and item.stage.result or {}
     local low, high = numbers.ends(result, "top1")
     rows[i] = {
-      node("code", nil, item.name), stage and (stage.task or stage.kind), stage and node("code", nil, start_of(stage)),
+      node("code", nil, item.name), stage and (stage.task or stage.kind), stage and start_of(r, stage),
       numbers.percent(result.top1) or "not there yet", numbers.interval(low, high, numbers.percent),
       numbers.count(result.n), numbers.count(result.features),
       class = not numbers.finite(result.top1) and "missing" or nil,
@@ -95,8 +94,8 @@ end
 function compare.section(r, differences, drawn)
   local items = chosen(r)
   if #items == 0 then return nil end
-  local rows, bars = stage_rows(items)
-  local columns = { { "probe" }, { "task" }, { "weights from" }, { "top-1", "num" }, { "95 % interval", "num" }, { "n", "num" } }
+  local rows, bars = stage_rows(r, items)
+  local columns = { { "probe" }, { "task", "wide" }, { "weights from" }, { "top-1", "num" }, { "95 % interval", "num" }, { "n", "num" } }
   local any_features = false
   for _, item in ipairs(items) do
     any_features = any_features or item.stage and item.stage.result and item.stage.result.features
@@ -104,10 +103,10 @@ function compare.section(r, differences, drawn)
   if any_features then columns[7] = { "features", "num" } end
   local parts = { node("h2", nil, "Before and after"), html.table(columns, rows) }
   parts[#parts + 1] = drawn("comparison", plot.bars {
-    title = "Top-1 accuracy", x_label = "top-1 accuracy, with 95 % intervals", percent = true, bars = bars, width = 620 })
+    title = "Top-1 accuracy", x_label = "top-1 accuracy, with 95 % intervals", percent = true, bars = bars, width = 480 })
   if #differences > 0 then
     parts[#parts + 1] = html.table({ { "difference" }, { "points", "num" }, { "95 % interval", "num" },
-      { "gained", "num" }, { "lost", "num" }, { "reading" } }, difference_rows(differences))
+      { "gained", "num wide" }, { "lost", "num wide" }, { "reading", "reading" } }, difference_rows(differences))
     local how = {}
     for _, d in ipairs(differences) do
       if not how[d.how] then

@@ -52,7 +52,8 @@ function html.join(...)
   return html.trusted(table.concat(out))
 end
 
---- A table. columns: { {"heading", "num"|nil} }; rows: lists of cells (nil shows a dash), row.class for the row.
+--- A table. columns: { {"heading", class} }, class "num" (right-aligned), "wide" (left out
+-- in a narrow window), both or nil; rows: lists of cells (nil shows a dash), row.class for the row.
 function html.table(columns, rows, caption)
   local head, body = {}, {}
   for i, column in ipairs(columns) do head[i] = html.node("th", { class = column[2], scope = "col" }, column[1]) end

@@ -70,27 +70,41 @@ end
 local measures = { { "miou_core", "mIoU core" }, { "miou_spurious", "mIoU spurious" }, { "pointing", "pointing game" },
   { "energy", "energy inside" } }
 
-local function measure_row(t, label)
+local function measure_row(t, label, write)
+  write = write or numbers.unit
   local row = { label }
   for i, measure in ipairs(measures) do
     local low, high = numbers.ends(t, measure[1])
-    local value, interval = numbers.unit(t[measure[1]]), numbers.interval(low, high, numbers.unit)
+    local value, interval = write(t[measure[1]]), numbers.interval(low, high, write)
     row[1 + i] = value and html.join(value, interval and node("span", { class = "interval" }, " ", interval))
   end
   row[6], row[7] = numbers.count(t.n), numbers.finite(t.threshold) and ("%g"):format(t.threshold) or nil
   return row
 end
 
-local function measure_rows(stages)
+-- A row for the figures, and one each for the samples classified correctly and not.
+local function add_groups(rows, t, label)
+  rows[#rows + 1] = measure_row(t, label)
+  for _, group in ipairs { { "correct", "correctly classified" }, { "wrong", "misclassified" } } do
+    if type(t[group[1]]) == "table" then
+      rows[#rows + 1] = measure_row(t[group[1]], "\u{2003}" .. group[2])
+      rows[#rows].class = "sub"
+    end
+  end
+end
+
+local function measure_rows(r, stages)
   local rows = {}
   for _, stage in ipairs(stages) do
-    local result = stage.result
-    rows[#rows + 1] = measure_row(result, node("code", nil, stage.name))
-    for _, group in ipairs { { "correct", "correctly classified" }, { "wrong", "misclassified" } } do
-      if type(result[group[1]]) == "table" then
-        rows[#rows + 1] = measure_row(result[group[1]], "\u{2003}" .. group[2])
-        rows[#rows].class = "sub"
-      end
+    local from, against, result = r:start(stage), stage.settings.against, stage.result
+    local prefix = #stages > 1 and html.join(node("code", nil, stage.name), ": ")
+    add_groups(rows, result, html.join(prefix, from and node("code", nil, from.name or from) or "random"))
+    if type(result.against) == "table" then
+      add_groups(rows, result.against, html.join(prefix, type(against) == "string" and node("code", nil, against) or "the other encoder"))
+    end
+    if type(result.difference) == "table" then
+      rows[#rows + 1] = measure_row(result.difference, "\u{2003}difference, paired by image", numbers.signed)
+      rows[#rows].class = "mark"
     end
   end
   return rows
@@ -128,10 +142,10 @@ function maps.interpretability(r, drawn)
     parts[2] = node("p", { class = "missing" }, "Not there yet: no result of ", node("code", nil, table.concat(planned, ", ")), ".")
     return node("section", nil, parts)
   end
-  local columns = { { "stage" } }
+  local columns = { { "encoder" } }
   for i, measure in ipairs(measures) do columns[1 + i] = { measure[2], "num" } end
   columns[6], columns[7] = { "n", "num" }, { "threshold", "num" }
-  parts[2] = html.table(columns, measure_rows(stages),
+  parts[2] = html.table(columns, measure_rows(r, stages),
     "Agreement of the heatmaps with the masks; higher on core and lower on spurious is better")
   for _, stage in ipairs(stages) do parts[#parts + 1] = sweep_parts(stage, drawn) end
   return node("section", nil, parts)

@@ -50,6 +50,12 @@ function numbers.unit(v)
   return finite(v) and ("%.3f"):format(v) or nil
 end
 
+--- -0.0123 -> "-0.012" with a true minus sign, 0.0123 -> "+0.012"
+function numbers.signed(v)
+  if not finite(v) then return nil end
+  return (v < 0 and MINUS or "+") .. ("%.3f"):format(math.abs(v))
+end
+
 --- 10000 -> "10,000"
 function numbers.count(v)
   if not finite(v) then return nil end

@@ -64,25 +64,30 @@ local function facts(result)
   return node("div", { class = "facts" }, out)
 end
 
-local function sweep_parts(stage, result, drawn)
+local function sweep_table(result)
   local sweep = numbers.rows(result.sweep)
-  if #sweep == 0 then
-    return node("p", { class = "missing" }, "No sweep of epsilon in the results.")
-  end
-  local rows, x, tracks = {}, {}, { auroc = {}, auprc = {}, empty_share = {} }
+  if #sweep == 0 then return node("p", { class = "missing" }, "No sweep of epsilon in the results.") end
+  local rows = {}
   for i, row in ipairs(sweep) do
     local is_own = row.epsilon ~= nil and row.epsilon == result.epsilon
     rows[i] = { numbers.finite(row.epsilon) and ("%g"):format(row.epsilon) or nil, numbers.unit(row.auroc), numbers.unit(row.auprc),
       numbers.percent(row.empty_share), class = is_own and "mark" or nil }
+  end
+  return html.table({ { "epsilon", "num" }, { "AUROC", "num" }, { "AUPRC", "num" }, { "empty", "num" } }, rows,
+    "Sweep of epsilon; empty: share of samples without any highly active feature")
+end
+
+local function sweep_chart(stage, result, drawn)
+  local sweep = numbers.rows(result.sweep)
+  if #sweep == 0 then return nil end
+  local x, tracks = {}, { auroc = {}, auprc = {}, empty_share = {} }
+  for i, row in ipairs(sweep) do
     x[i] = numbers.value(row.epsilon) or 0 / 0
     for name, values in pairs(tracks) do values[i] = numbers.value(row[name]) or 0 / 0 end
   end
-  return node("div", { class = "charts" },
-    html.table({ { "epsilon", "num" }, { "AUROC", "num" }, { "AUPRC", "num" }, { "empty", "num" } }, rows,
-      "Sweep of epsilon; empty: samples without any highly active feature"),
-    drawn(stage.name .. "-epsilon", plot.lines { title = "Epsilon", x_label = "epsilon", y_min = 0, y_max = 1, series = {
-      { name = "AUROC", x = x, y = tracks.auroc }, { name = "AUPRC", x = x, y = tracks.auprc },
-      { name = "empty share", x = x, y = tracks.empty_share, dash = "5 4" } } }))
+  return drawn(stage.name .. "-epsilon", plot.lines { title = "Sweep of epsilon", x_label = "epsilon", y_label = "share",
+    y_min = 0, y_max = 1, height = 320, series = { { name = "AUROC", x = x, y = tracks.auroc }, { name = "AUPRC", x = x, y = tracks.auprc },
+      { name = "empty share", x = x, y = tracks.empty_share, dash = "5 4" } } })
 end
 
 -- Groups for the histogram, and its caption: samples that score exactly 0 are told, not drawn.
@@ -109,7 +114,7 @@ local function data_charts(r, stage, drawn)
   if type(h) == "table" and numbers.is_list(h.edges) and numbers.is_list(h.correct) and numbers.is_list(h.wrong)
     and #h.correct == #h.edges - 1 and #h.wrong == #h.correct then
     local groups, caption = outcome_groups(h)
-    out[#out + 1] = drawn(stage.name .. "-histogram", plot.histogram { title = "Q-Score by outcome", x_label = "Q-Score",
+    out[#out + 1] = drawn(stage.name .. "-histogram", plot.histogram { title = "Q-Score by outcome", x_label = "Q-Score", height = 320,
       edges = h.edges, groups = groups }, caption)
   end
   if type(pr) == "table" and numbers.is_list(pr.recall) and numbers.is_list(pr.precision) and #pr.recall == #pr.precision then
@@ -123,11 +128,10 @@ local function data_charts(r, stage, drawn)
     out[#out + 1] = drawn(stage.name .. "-roc", plot.roc { title = "ROC", curves = {
       { name = "Q-Score", fpr = roc.fpr, tpr = roc.tpr, auroc = result.auroc, low = low, high = high } } })
   end
-  if #out == 0 then
-    return node("p", { class = "missing" },
-      "No histogram and no curves: figures/data/", stage.name, ".json is not there or has none.")
-  end
-  return node("div", { class = "charts" }, out)
+  local missing = #out == 0 and node("p", { class = "missing" },
+    "No histogram and no curves: figures/data/", stage.name, ".json is not there or has none.")
+  out[#out + 1] = sweep_chart(stage, result, drawn)
+  return html.join(missing, node("div", { class = "charts" }, out))
 end
 
 function qscore.words(result)
@@ -145,7 +149,7 @@ function qscore.section(r, drawn)
         parts[#parts + 1] = html.join(facts(result), predictor_table(result),
           node("p", nil, "Q-Score AUROC ", numbers.unit(result.auroc) or "?", ": ", auroc, ". AUPRC ",
             numbers.unit(result.auprc) or "?", ": ", auprc, "."),
-          data_charts(r, stage, drawn), sweep_parts(stage, result, drawn))
+          data_charts(r, stage, drawn), sweep_table(result))
       else
         parts[#parts + 1] = node("p", { class = "missing" }, "Not there yet: stage ", node("code", nil, stage.name), " has no result.")
       end

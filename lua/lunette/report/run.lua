@@ -182,6 +182,13 @@ function Run:missing()
   return out
 end
 
+--- What a stage starts from, its `from`: a stage, nil for the untrained encoder ("random"), or the name as it stands.
+function Run:start(stage)
+  local from = stage.settings.from
+  if type(from) ~= "string" or from == "random" then return nil end
+  return self.stages[from] or from
+end
+
 --- Stages of a kind that have a result.
 function Run:finished(kind)
   local out = {}

@@ -43,10 +43,12 @@ caption{text-align:left;padding:0 0 6px}
 th,td{text-align:left;padding:6px 16px 6px 0;border-bottom:1px solid var(--grid);vertical-align:baseline}
 th{color:var(--muted);font-weight:500;white-space:nowrap}
 .num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td code{white-space:nowrap}
+.reading{min-width:150px}
 tr.mark td{font-weight:600;background:var(--soft)}
 tr.reference td{color:var(--muted);border-bottom:0}
 tr.sub td{color:var(--muted);border-bottom-style:dotted}
-.interval{color:var(--muted);font-weight:400;font-size:13px}
+.interval{display:block;color:var(--muted);font-weight:400;font-size:13px}
 .facts{display:flex;flex-wrap:wrap;gap:10px;margin:12px 0 18px}
 .fact{background:var(--soft);border-radius:8px;padding:8px 14px;max-width:230px}
 .fact b{display:block;font-size:19px;font-variant-numeric:tabular-nums}
@@ -59,6 +61,7 @@ figure svg{display:block;max-width:100%;height:auto}
 figcaption{margin-top:6px;max-width:76ch}
 details{margin:8px 0}
 summary{cursor:pointer;padding:4px 0}
-@media (max-width:600px){main{padding:20px 14px 48px}h1{font-size:23px}.verdict,.problems{padding:2px 14px 8px}th,td{padding-right:12px}}
+@media (max-width:600px){main{padding:20px 14px 48px}h1{font-size:23px}.verdict,.problems{padding:2px 14px 8px}
+table{font-size:13px}th,td{padding-right:9px}.wide{display:none}.interval{font-size:12px}}
 @media print{main{max-width:none;padding:0}section,figure,tr{break-inside:avoid}}
 ]]

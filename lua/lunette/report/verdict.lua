@@ -26,12 +26,14 @@ local function training(r)
       local method = methods[stage.task] or stage.task or "training"
       local ran = stage.result and "" or " (not finished)"
       if type(s.regularize) == "table" then
-        out[#out + 1] = html.join(" ", code(stage.name), " fine-tunes ", type(s.from) == "string" and code(s.from) or "it",
+        local start = r:start(stage)
+        out[#out + 1] = html.join(" Stage ", code(stage.name), start and html.join(" fine-tunes ", code(start.name or start)) or " trains",
           " with the Q-Score regularizer", epochs_of(s), ran, ".")
       else
-        local from = type(s.from) == "string" and html.join(", starting from ", code(s.from))
+        local start = r:start(stage)
+        local from = start and html.join(", starting from ", code(start.name or start))
         local backbone = type(model.backbone) == "string" and model.backbone or "an encoder"
-        out[#out + 1] = html.join(" ", code(stage.name), " trains ", backbone, " without labels by ", method,
+        out[#out + 1] = html.join(" Stage ", code(stage.name), " trains ", backbone, " without labels by ", method,
           type(s.data) == "string" and html.join(" on ", code(s.data)), epochs_of(s), from, ran, ".")
       end
     end
@@ -40,11 +42,11 @@ local function training(r)
 end
 
 local function encoder_of(r, stage)
-  local from = stage.settings.from
-  if type(from) ~= "string" then return "the untrained encoder" end
-  local start = r.stages[from]
-  if start and type(start.settings.regularize) == "table" then return html.join("the regularized encoder (", code(from), ")") end
-  return html.join("the encoder of ", code(from))
+  local start = r:start(stage)
+  if not start then return "the untrained encoder" end
+  local name = code(start.name or start)
+  if start.settings and type(start.settings.regularize) == "table" then return html.join("the regularized encoder (", name, ")") end
+  return html.join("the encoder of ", name)
 end
 
 local function difference(r, d)
@@ -86,17 +88,30 @@ local function predictor(stage)
     empty = html.join(" Note: ", numbers.percent(result.empty_share), " of the samples have no highly active feature",
       numbers.finite(result.epsilon) and (" at epsilon %g"):format(result.epsilon), " and score 0.")
   end
-  return html.join("As a predictor of which samples the probe gets right, the Q-Score (", code(stage.name), ") has AUROC ", figure("auroc"),
-    ": ", auroc, ". It has AUPRC ", figure("auprc"), " beside a base rate of ", numbers.unit(result.base_rate) or "?", ": ", auprc, ".",
+  local probe = stage.settings.probe
+  return html.join("As a predictor of which samples ", type(probe) == "string" and code(probe) or "the probe", " gets right, the Q-Score (",
+    code(stage.name), ") has AUROC ", figure("auroc"), ": ", auroc, ". It has AUPRC ", figure("auprc"),
+    " beside a base rate of ", numbers.unit(result.base_rate) or "?", ": ", auprc, ".",
     beside, empty)
 end
 
+local function overlap(figures, encoder)
+  local core = type(figures) == "table" and numbers.unit(figures.miou_core)
+  if not core then return nil end
+  return html.join("mIoU ", node("b", nil, core), " with the core masks and ", numbers.unit(figures.miou_spurious) or "?",
+    " with the spurious masks for ", encoder)
+end
+
 local function interpretability(r)
-  local list = r:finished("interpretability")
-  local last = list[#list]
-  if not last or not numbers.unit(last.result.miou_core) then return nil end
-  return html.join("Heatmaps overlap the core masks with mIoU ", numbers.unit(last.result.miou_core), " and the spurious masks with ",
-    numbers.unit(last.result.miou_spurious) or "?", " (", code(last.name), ").")
+  local found = {}
+  for _, stage in ipairs(r:finished("interpretability")) do
+    local against = stage.settings.against
+    found[#found + 1] = overlap(stage.result, encoder_of(r, stage))
+    found[#found + 1] = overlap(stage.result.against, type(against) == "string" and code(against) or "the other encoder")
+  end
+  if #found == 0 then return nil end
+  for i = 2, #found do found[i] = html.join("; ", found[i]) end
+  return html.join("Overlap of the heatmaps: ", found, ".")
 end
 
 function verdict.section(r, differences)
@@ -109,8 +124,8 @@ function verdict.section(r, differences)
     end
   end
   for _, stage in ipairs(r:finished("qscore")) do more[#more + 1] = node("p", nil, predictor(stage)) end
-  local overlap = interpretability(r)
-  if overlap then more[#more + 1] = node("p", nil, overlap) end
+  local maps = interpretability(r)
+  if maps then more[#more + 1] = node("p", nil, maps) end
   local missing, unfinished = r:missing(), nil
   if #missing > 0 then
     local names = {}

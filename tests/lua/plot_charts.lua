@@ -3,20 +3,12 @@ local t = require "tap"
 local decimate = require "lunette.plot.decimate"
 local plot = require "lunette.plot"
 
-local golden = (arg[0]:match("^(.*)/") or ".") .. "/../golden/plot/"
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read("a")
-  file:close()
-  return text
-end
+local golden = t.root .. "/tests/golden/plot/"
 
 local function check_golden(name, list)
   local path = golden .. name .. ".svg"
   if os.getenv("LUNETTE_UPDATE_GOLDEN") == "1" then plot.save(path, list) end
-  t.equal(plot.svg(list, { standalone = true }), read(path))
+  t.equal(plot.svg(list, { standalone = true }), t.read(path))
 end
 
 local function count(s, pattern)

@@ -1,28 +1,20 @@
 -- report.html from run directories: complete, partly finished, weak, damaged and hostile.
 local t = require "tap"
-local json = require "cjson"
+local json = require "lunette.json"
 local report = require "lunette.report"
 
-local root = os.tmpname()
-os.remove(root)
+local root = t.folder()
 
 local function run_dir(name, files)
   local dir = root .. "/" .. name
   assert(os.execute(("mkdir -p '%s/figures/data'"):format(dir)))
   for file, content in pairs(files) do
-    local f = assert(io.open(dir .. "/" .. file, "wb"))
-    f:write(type(content) == "table" and json.encode(content) or content)
-    f:close()
+    t.write(dir .. "/" .. file, type(content) == "table" and json.encode(content) or content)
   end
   return dir
 end
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
+local read = t.read
 
 local png = "\137PNG\r\n\26\n" .. "not really" -- the report looks at the signature only
 
@@ -102,8 +94,7 @@ t.case("a finished run", function()
     "so this run shows no difference", "better than chance", "AUPRC <b>0%.780</b> %[0%.720, 0%.840%] beside a base rate of 0%.700",
     "50%.0\u{A0}%% of the samples have no highly active feature at epsilon 4", "max activation", "Sweep of epsilon", "pretrain: loss",
     "pretrain: accuracy", "Q%-Score by outcome", "Precision and recall", "data:image/png;base64,iVBORw0KGgpub3Q", "Sixteen images",
-      "mIoU core",
-    "Sweep of the heatmap threshold", "%+0%.040", "%[\u{2212}0%.010, %+0%.090%]",
+    "mIoU core", "Sweep of the heatmap threshold", "%+0%.040", "%[\u{2212}0%.010, %+0%.090%]",
     "mIoU <b>0%.350</b> with the core masks and 0%.100 with the spurious masks for <code>regularized</code>",
     "</b> top%-1 against 40%.0\u{A0}%% for the untrained encoder", "Timings",
     "<details>", "lunette run recipe.lua %-%-set pretrain.epochs=3 %-%-set &#39;a.b=",
@@ -269,14 +260,11 @@ end)
 t.case("missing figures folder: the page is written, the charts are warnings", function()
   local dir = root .. "/bare"
   assert(os.execute(("mkdir -p '%s'"):format(dir)))
-  local f = assert(io.open(dir .. "/results.json", "wb"))
-  f:write(json.encode { probe = { top1 = 0.5, ci_low = 0.4, ci_high = 0.6, n = 10 } })
-  f:close()
+  t.write(dir .. "/results.json", json.encode { probe = { top1 = 0.5, ci_low = 0.4, ci_high = 0.6, n = 10 } })
   local path, warnings = report.write(dir)
   t.match(read(path), "nothing to compare it with")
   t.equal(#warnings, 1)
   t.match(warnings[1], "comparison%.svg")
 end)
 
-os.execute(("rm -r '%s'"):format(root))
 t.finish()

@@ -1,6 +1,6 @@
 --- What ran, how long it took, and how to run it again: header, problems, timings, configuration, provenance.
 local html = require "lunette.report.html"
-local json = require "cjson"
+local json = require "lunette.json"
 local numbers = require "lunette.report.numbers"
 
 local record = {}
@@ -20,7 +20,7 @@ end
 function record.header(r, title)
   local state, facts = state_of(r), {}
   local function fact(label, value)
-    if numbers.finite(value) then value = ("%.14g"):format(value) end -- JSON makes floats of all numbers
+    if numbers.finite(value) then value = ("%.14g"):format(value) end
     if type(value) == "string" then facts[#facts + 1] = label .. value end
   end
   if r.config.name ~= title then fact("", r.config.name) end
@@ -95,11 +95,7 @@ end
 
 -- Indented JSON; a table whose entries are all plain goes on one line where it is short.
 local function pretty(value, indent)
-  if type(value) ~= "table" then
-    if type(value) == "string" then return (json.encode(value):gsub("\\/", "/")) end
-    if math.type(value) == "float" and value == math.floor(value) and math.abs(value) < 1e15 then return ("%d"):format(value) end
-    return type(value) == "number" and ("%.14g"):format(value) or tostring(value)
-  end
+  if type(value) ~= "table" then return json.encode(value) end
   local items, list = {}, #value > 0
   local inner = indent .. "  "
   for i, key in ipairs(sorted_keys(value)) do

@@ -1,5 +1,5 @@
 --- Reads a run directory, complete or not. What cannot be read becomes an entry in `problems`, not an error.
-local json = require "cjson"
+local json = require "lunette.json"
 
 local run = {}
 
@@ -8,7 +8,7 @@ Run.__index = Run
 
 local LARGEST = 64 << 20 -- bytes of a single file above which the report leaves it out
 
--- cjson marks null with a userdata; here null is the same as absent.
+-- Here null is the same as absent.
 local function plain(value)
   if value == json.null then return nil end
   if type(value) == "table" then
@@ -18,9 +18,8 @@ local function plain(value)
 end
 
 local function decode(text)
-  local ok, value = pcall(json.decode, text)
-  if not ok then return nil, (tostring(value):gsub("^[^:]*:%d+: ", "")) end
-  return plain(value)
+  local value, why = json.decode(text)
+  return plain(value), why
 end
 
 local function read(path)

@@ -66,12 +66,14 @@ static int lars_cpu(lun_call *c) {
   for (int i = 0; i < c->arg[0].list.n; i++) {
     lun_tensor *w = c->arg[0].list.v[i], *g = c->arg[1].list.v[i];
     int64_t n = lun_numel(w);
-    double ratio = 1, wd = decay;
-    if (exclude && w->ndim <= 1)
-      wd = 0;
-    else {
-      double wn = BY_REAL(w->dtype, length, lun_data(w), n), gn = BY_REAL(w->dtype, length, lun_data(g), n);
-      if (wn > 0 && gn > 0) ratio = eta * wn / (gn + decay * wn + 1e-8);
+    double ratio = 1, wd = 0, wn = 0, gn = 0;
+    if (!exclude || w->ndim > 1) {
+      wn = BY_REAL(w->dtype, length, lun_data(w), n);
+      gn = BY_REAL(w->dtype, length, lun_data(g), n);
+    }
+    if (wn > 0 && gn > 0) { /* a tensor of zeros, or without gradient, moves as under plain SGD without decay */
+      wd = decay;
+      ratio = eta * wn / (gn + decay * wn + 1e-8);
       if (clip && lr > 0) ratio = ratio / lr < 1 ? ratio / lr : 1;
     }
     BY_REAL(w->dtype, momentum_update, lun_data(w), lun_data(g), lun_data(c->arg[2].list.v[i]), n, lr, c->arg[4].f, wd,

@@ -79,4 +79,18 @@ function setup.features(encoder, images, options)
   return out
 end
 
+-- Representations of a data reference by the encoder of stage `from`, made once and shared by the stages that follow:
+-- h (n, r), and the data set. They are the caller's to read, not to change.
+function setup.features_of(env, from, reference, batch)
+  local loaded = cache[env.config] or {}
+  cache[env.config] = loaded
+  local key = "features " .. from .. " " .. reference
+  local set = setup.dataset(env, reference)
+  if not loaded[key] then
+    local encoder = setup.encoder(env, from)
+    loaded[key] = setup.features(encoder, set.images, {batch = batch, norm = setup.norm(env, reference)})
+  end
+  return loaded[key], set
+end
+
 return setup

@@ -80,6 +80,7 @@ const char *lun_op_name(const lun_op *op) { return op->name; }
 const char *lun_op_doc(const lun_op *op) { return op->doc; }
 const char *lun_op_args(const lun_op *op) { return op->args; }
 bool lun_op_has_grad(const lun_op *op) { return op->grad != NULL; }
+bool lun_op_is_method(const lun_op *op) { return op->method; }
 
 const lun_op *lun_op_find(const lun_context *c, const char *name) {
   luni_entry *e = luni_find(c, name);

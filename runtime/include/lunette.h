@@ -174,6 +174,7 @@ const char *lun_op_name(const lun_op *op);
 const char *lun_op_doc(const lun_op *op);
 const char *lun_op_args(const lun_op *op);
 bool lun_op_has_grad(const lun_op *op);
+bool lun_op_is_method(const lun_op *op); /* also bound as t:name(...) */
 const lun_signature *lun_op_signature(const lun_context *c, const lun_op *op);
 /* args: signature->nargs entries, in order. outs: signature->nouts entries, filled with new references. */
 int lun_run(lun_context *c, const lun_op *op, const lun_arg *args, lun_tensor **outs);

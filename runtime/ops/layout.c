@@ -366,6 +366,48 @@ const lun_op LUN_ROW(narrow_grad) = {
     .samples = narrow_grad_samples,
 };
 
+/* ---- select ---- */
+
+static int select_shape(lun_call *c) {
+  lun_tensor *x = c->arg[0].t;
+  int axis = 0, k = 0;
+  int64_t at = c->arg[2].i, shape[LUN_MAX_DIMS], stride[LUN_MAX_DIMS];
+  LUN_TRY(lun_axis(c, 1, x->ndim, &axis));
+  if (at < 1 || at > x->shape[axis])
+    return lun_bad(c, LUN_EARG, "position %lld is outside axis %d, which holds 1..%lld%s", (long long)at, axis + 1,
+                   (long long)x->shape[axis], at == 0 ? " (positions count from 1)" : "");
+  for (int i = 0; i < x->ndim; i++)
+    if (i != axis) shape[k] = x->shape[i], stride[k++] = x->stride[i];
+  return lun_out_view(c, 0, x, k, shape, stride, x->offset + (at - 1) * x->stride[axis]);
+}
+
+static int select_grad(lun_call *c, lun_tensor *const *dout, lun_tensor **din) {
+  const lun_tensor *x = c->arg[0].t;
+  int axis = 0;
+  int64_t shape[LUN_MAX_DIMS], at = c->arg[2].i;
+  LUN_TRY(lun_axis(c, 1, x->ndim, &axis));
+  memcpy(shape, x->shape, sizeof shape);
+  shape[axis] = 1;
+  lun_tensor *one = NULL;
+  LUN_TRY(lun_do(c->ctx, "reshape", &one, "tn", dout[0], (int64_t)x->ndim, shape));
+  int st = lun_do(c->ctx, "narrow_grad", din, "tiiiii", one, (int64_t)axis, at, at, (int64_t)1, x->shape[axis]);
+  lun_release(one);
+  return st;
+}
+
+static const char *const select_samples[] = {"x=normal[4,5] axis=0 position=3", "x=normal[2,3,4] axis=-2 position=1",
+                                             "x=normal[2] axis=0 position=2", NULL};
+const lun_op LUN_ROW(select) = {
+    .name = "select",
+    .args = "x:any axis:index position:int -> y",
+    .doc = "A view of one position (counted from 1) of an axis, without that axis.",
+    .shape = select_shape,
+    .cpu = nothing,
+    .grad = select_grad,
+    .samples = select_samples,
+    .method = true,
+};
+
 /* ---- cat ---- */
 
 static int cat_shape(lun_call *c) {

@@ -1,0 +1,298 @@
+/* main.c: the program. Behaves as lua5.4 does, with `lunette` predefined and with subcommands.
+**
+** Exit codes: 0 ok, 1 error in a script, 2 wrong use, 130 and 143 interrupted; subcommands add their own (lunette.cli).
+*/
+#include "binding.h"
+#include "version.h"
+#include "repl.h"
+
+#include <lualib.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FAILED = 1, USAGE = 2 };
+
+static const char usage_text[] =
+    "usage: lunette [options] [script [args]]      run a Lua script, or the REPL without one\n"
+    "       lunette run|check|resume|sweep|diff|verify|report ...    recipes and their results\n"
+    "       lunette doctor                         what this machine and this build offer\n"
+    "       lunette help [topic]                   ops, modules and commands\n"
+    "options:\n"
+    "  -e code   run this code\n"
+    "  -l mod    require mod into a global of its name\n"
+    "  -i        the REPL after the script\n"
+    "  -v        show the version; --version the same\n"
+    "  -E        ignore LUA_INIT and LUA_PATH\n"
+    "  -W        warnings on\n"
+    "  --        end of options\n"
+    "  -         run standard input and end of options\n";
+
+static void version(void) {
+  printf("Lunette %s (%s%s), %s\n", LUNETTE_VERSION, LUNETTE_COMMIT, LUNETTE_DIRTY ? ", with changes" : "",
+         LUA_RELEASE);
+}
+
+/* ---- running chunks ---- */
+
+static int traceback(lua_State *L) {
+  const char *message = lua_tostring(L, 1);
+  if (!message) {
+    if (luaL_callmeta(L, 1, "__tostring") && lua_type(L, -1) == LUA_TSTRING) return 1;
+    message = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
+  }
+  luaL_traceback(L, L, message, 1);
+  return 1;
+}
+
+static int protected_call(lua_State *L, int args, int results) {
+  int base = lua_gettop(L) - args;
+  lua_pushcfunction(L, traceback);
+  lua_insert(L, base);
+  int st = lua_pcall(L, args, results, base);
+  lua_remove(L, base);
+  return st;
+}
+
+static int report(lua_State *L, int st) {
+  if (st == LUA_OK) return st;
+  const char *message = lua_tostring(L, -1);
+  fflush(stdout);
+  if (lunb_get(L)->interrupts && message && strstr(message, "interrupted!"))
+    fprintf(stderr, "lunette: interrupted\n");
+  else
+    fprintf(stderr, "lunette: %s\n", message ? message : "(error object is not a string)");
+  lua_pop(L, 1);
+  return st;
+}
+
+static int run_string(lua_State *L, const char *code, const char *name) {
+  int st = luaL_loadbuffer(L, code, strlen(code), name);
+  if (st == LUA_OK) st = protected_call(L, 0, 0);
+  return report(L, st);
+}
+
+/* -l mod, or -l global=mod */
+static int run_require(lua_State *L, const char *what) {
+  const char *equals = strchr(what, '=');
+  const char *module = equals ? equals + 1 : what;
+  lua_getglobal(L, "require");
+  lua_pushstring(L, module);
+  int st = protected_call(L, 1, 1);
+  if (st == LUA_OK) {
+    lua_pushlstring(L, what, equals ? (size_t)(equals - what) : strlen(what));
+    lua_insert(L, -2);
+    lua_pushglobaltable(L);
+    lua_insert(L, -3);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+  }
+  return report(L, st);
+}
+
+/* ---- the command line ---- */
+
+typedef struct {
+  int script; /* position in argv, 0: none */
+  bool interactive, version, execute, ignore_environment, bad;
+} command;
+
+static command read_options(char **argv) {
+  command c = {0};
+  int i = 1;
+  for (; argv[i] && argv[i][0] == '-' && argv[i][1]; i++) {
+    const char *a = argv[i];
+    if (!strcmp(a, "--")) {
+      i++;
+      break;
+    }
+    if (!strcmp(a, "--version")) {
+      c.version = true;
+      continue;
+    }
+    if (!strcmp(a, "-i"))
+      c.interactive = c.version = true;
+    else if (!strcmp(a, "-v"))
+      c.version = true;
+    else if (!strcmp(a, "-E"))
+      c.ignore_environment = true;
+    else if (!strcmp(a, "-W"))
+      continue;
+    else if (a[1] == 'e' || a[1] == 'l') {
+      c.execute |= a[1] == 'e';
+      if (!a[2] && !argv[++i]) {
+        fprintf(stderr, "lunette: '%s' needs an argument\n%s", a, usage_text);
+        c.bad = true;
+        return c;
+      }
+    } else {
+      fprintf(stderr, "lunette: unrecognized option '%s'\n%s", a, usage_text);
+      c.bad = true;
+      return c;
+    }
+  }
+  c.script = argv[i] ? i : 0;
+  return c;
+}
+
+/* arg[0] is the script, what precedes it has negative positions, its arguments follow from 1. */
+static void create_arg(lua_State *L, char **argv, int argc, int script) {
+  int zero = script ? script : 0;
+  lua_createtable(L, argc - zero, zero + 1);
+  for (int i = 0; i < argc; i++) {
+    lua_pushstring(L, argv[i]);
+    lua_rawseti(L, -2, i - zero);
+  }
+  lua_setglobal(L, "arg");
+}
+
+static int run_options(lua_State *L, char **argv, int end) {
+  for (int i = 1; i < end; i++) {
+    char kind = argv[i][0] == '-' ? argv[i][1] : 0;
+    if (kind == 'W') lua_warning(L, "@on", 0);
+    if (kind != 'e' && kind != 'l') continue;
+    const char *value = argv[i][2] ? argv[i] + 2 : argv[++i];
+    int st = kind == 'e' ? run_string(L, value, "=(command line)") : run_require(L, value);
+    if (st != LUA_OK) return FAILED;
+  }
+  return 0;
+}
+
+static const char *const subcommands[] = {"run", "check", "resume", "sweep", "diff", "verify", "report", NULL};
+
+static int unknown_file(const char *name) {
+  lunb_nearest near = {.word = name};
+  char hint[80];
+  for (const char *const *s = subcommands; *s; s++) lunb_offer(&near, *s);
+  lunb_offer(&near, "doctor");
+  lunb_offer(&near, "help");
+  fprintf(stderr, "lunette: cannot open '%s': no such file, and no subcommand of that name%s; see lunette help\n", name,
+          lunb_hint(&near, hint, sizeof hint));
+  return USAGE;
+}
+
+static int push_arguments(lua_State *L, char **argv, int from) {
+  int n = 0;
+  for (; argv[from + n]; n++) {
+    luaL_checkstack(L, 4, "too many arguments");
+    lua_pushstring(L, argv[from + n]);
+  }
+  return n;
+}
+
+static int run_script(lua_State *L, char **argv, int script) {
+  const char *name = argv[script];
+  bool input = !strcmp(name, "-") && strcmp(argv[script - 1], "--") != 0;
+  if (!input && access(name, F_OK) != 0) return unknown_file(name);
+  int st = luaL_loadfile(L, input ? NULL : name);
+  if (st == LUA_OK) st = protected_call(L, push_arguments(L, argv, script + 1), 0);
+  return report(L, st) == LUA_OK ? 0 : FAILED;
+}
+
+/* module.main({args}) -> exit code, nil for 0 */
+static int run_main(lua_State *L, const char *module, char **argv, int from) {
+  lua_getglobal(L, "require");
+  lua_pushstring(L, module);
+  int st = protected_call(L, 1, 1);
+  if (st == LUA_OK) {
+    lua_getfield(L, -1, "main");
+    lua_createtable(L, 8, 0);
+    for (int i = 0; argv[from + i]; i++) {
+      lua_pushstring(L, argv[from + i]);
+      lua_rawseti(L, -2, i + 1);
+    }
+    st = protected_call(L, 1, 1);
+  }
+  if (report(L, st) != LUA_OK) return FAILED;
+  return lua_isinteger(L, -1) ? (int)lua_tointeger(L, -1) : 0;
+}
+
+static int dispatch(lua_State *L, int argc, char **argv, const command *c) {
+  const char *name = c->script ? argv[c->script] : NULL;
+  if (name && c->script == 1) {
+    for (const char *const *s = subcommands; *s; s++)
+      if (!strcmp(name, *s)) return run_main(L, "lunette.cli", argv, 1);
+    if (!strcmp(name, "doctor")) return run_main(L, "lunette.doctor", argv, 2);
+    if (!strcmp(name, "help")) return run_main(L, "lunette.help", argv, 2);
+  }
+  int code = run_options(L, argv, c->script ? c->script : argc);
+  if (code == 0 && c->script) code = run_script(L, argv, c->script);
+  if (c->interactive) return lunb_repl(L);
+  if (code || c->script || c->execute) return code;
+  if (c->version) return 0;
+  if (isatty(STDIN_FILENO)) return lunb_repl(L);
+  int st = luaL_loadfile(L, NULL);
+  if (st == LUA_OK) st = protected_call(L, 0, 0);
+  return report(L, st) == LUA_OK ? 0 : FAILED;
+}
+
+static int run_init(lua_State *L) {
+  const char *name = "LUA_INIT_5_4", *init = getenv(name);
+  if (!init) init = getenv(name = "LUA_INIT");
+  if (!init) return LUA_OK;
+  if (init[0] != '@') return run_string(L, init, name);
+  int st = luaL_loadfile(L, init + 1);
+  if (st == LUA_OK) st = protected_call(L, 0, 0);
+  return report(L, st);
+}
+
+/* Everything that may raise runs under one pcall: (argc, argv) -> exit code. */
+static int protected_main(lua_State *L) {
+  int argc = (int)lua_tointeger(L, 1);
+  char **argv = lua_touserdata(L, 2);
+  command c = read_options(argv);
+  int code = USAGE;
+  if (c.bad) goto done;
+  if (c.version) version();
+  if (c.ignore_environment) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
+  }
+  luaL_openlibs(L);
+  lunb_open_modules(L);
+  lunb_open_interrupts(L);
+  luaL_requiref(L, "lunette", luaopen_lunette, 1);
+  lua_pop(L, 1);
+  create_arg(L, argv, argc, c.script);
+  lunb_catch_signals(L, true);
+  code = c.ignore_environment || run_init(L) == LUA_OK ? dispatch(L, argc, argv, &c) : FAILED;
+  if (lunb_get(L)->interrupts && code == FAILED) code = 128 + lunb_get(L)->interrupts;
+done:
+  lua_pushinteger(L, code);
+  return 1;
+}
+
+int main(int argc, char **argv) {
+  /* glibc's best-fit heap with coalescing is the tensor cache: large blocks stay with the process. With the defaults
+  *every
+  ** activation is a fresh mmap, and every step faults its pages in anew. */
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 2147483647);
+  lunb_state state = {0};
+  if (lun_open(&state.c) != LUN_OK) {
+    fprintf(stderr, "lunette: the runtime does not start\n");
+    return FAILED;
+  }
+  lua_State *L = luaL_newstate();
+  if (!L) {
+    fprintf(stderr, "lunette: cannot create a Lua state: not enough memory\n");
+    lun_close(state.c);
+    return FAILED;
+  }
+  state.main = state.running = L;
+  *(lunb_state **)lua_getextraspace(L) = &state;
+  lua_pushcfunction(L, protected_main);
+  lua_pushinteger(L, argc);
+  lua_pushlightuserdata(L, argv);
+  int st = lua_pcall(L, 2, 1, 0), code = FAILED;
+  if (st == LUA_OK)
+    code = (int)lua_tointeger(L, -1);
+  else
+    fprintf(stderr, "lunette: %s\n", lua_tostring(L, -1));
+  lunb_catch_signals(L, false);
+  lua_close(L);
+  lun_close(state.c);
+  return code;
+}

@@ -60,16 +60,14 @@ local function describe(self, state, now)
   table.sort(extra)
   table.move(extra, 1, #extra, #parts + 1, parts)
   if state.rate then parts[#parts + 1] = ("%.0f img/s"):format(state.rate) end
-  local share = self:share(state)
-  if share and share > 0 and share < 1 and now > self.started then
-    parts[#parts + 1] = "ETA " .. duration((now - self.started) * (1 - share) / share)
-  end
+  local share = self:share(state, now)
+  if share and share < 1 then parts[#parts + 1] = "ETA " .. duration((now - self.first_at) * (1 - share) / share) end
   if state.memory then parts[#parts + 1] = ("%.0f MB"):format(state.memory / 2 ^ 20) end
   return table.concat(parts, "  ")
 end
 
--- How much of the stage is done since it was begun or resumed, 0 to 1, or nil where nobody said.
-function progress:share(state)
+-- How much of what was left at the first update is done, above 0 to 1; nil where nobody said.
+function progress:share(state, now)
   local function position(s)
     if s.epochs and s.epoch then
       local within = s.steps and s.step and s.step / s.steps or (s.epoch_done and 1 or 0)
@@ -79,7 +77,7 @@ function progress:share(state)
   end
   local here = position(state)
   if not here then return nil end
-  self.first = self.first or here
+  if not self.first then self.first, self.first_at = here, now end
   if here <= self.first or self.first >= 1 then return nil end
   return (here - self.first) / (1 - self.first)
 end
@@ -116,7 +114,6 @@ end
 function progress:stage(name, task, index, count)
   self.label = ("[%d/%d] %s"):format(index, count, name)
   self.started, self.first, self.last = self.clock(), nil, nil
-  self.finished_epoch = nil
   if self.mode == "plain" then self:line(("%s (%s)"):format(self.label, task)) end
   if self.mode == "bar" then self:draw(("%s (%s)"):format(self.label, task)) end
 end

@@ -279,8 +279,9 @@ local function execute(session)
       if entry.state ~= "finished" or not session.results[stage.name] or not has_weights then
         local signal = session.interrupted()
         if signal then error({ code = "interrupt", signal = signal, message = "interrupted" }, 0) end
-        -- A finished stage runs again where its weights or results were lost, and what came after it with it.
-        for later = entry.state == "finished" and index or index + 1, #session.status.stages do
+        -- A finished stage goes on from its last checkpoint where its weights or results were lost; what came after
+        -- it begins anew.
+        for later = index + 1, #session.status.stages do
           local other = session.status.stages[later]
           other.state, other.metrics_start, other.seconds = "pending", nil, 0
         end
@@ -289,6 +290,8 @@ local function execute(session)
     end
   end, function(err) return problem_of(err, type(err) ~= "table" and debug.traceback("", 2) or nil) end)
 
+  -- Lua runs no handler when memory is short.
+  if not ok and (type(problem) ~= "table" or not problem.message) then problem = problem_of(problem) end
   local status, dir = session.status, session.dir
   local code, message = 0, nil
   if ok then
@@ -311,7 +314,8 @@ local function execute(session)
   if not saved and ok then code, message = 1, type(why) == "table" and why.message or tostring(why) end
   local report_path = code == 0 and write_report(session) or nil
   dir:close()
-  return code, { dir = dir.path, message = message, report = report_path, results = session.results, signal = problem and problem.signal }
+  return code, { dir = dir.path, message = message, report = report_path, results = session.results,
+    signal = not ok and problem.signal or nil }
 end
 
 local function new_session(options)

@@ -1,4 +1,4 @@
---- The commands `lunette run`, `check` and `resume`.
+--- The commands `lunette run`, `check`, `resume` and `report`.
 
 local datafiles = require "lunette.recipe.datafiles"
 local progress = require "lunette.recipe.progress"
@@ -22,15 +22,16 @@ local COMMANDS = {
   run = { argument = "RECIPE", options = { "--out", "--set", "--progress", "--data-root" }, doc = "run a recipe, or a run directory anew" },
   check = { argument = "RECIPE", options = { "--set", "--data-root" }, doc = "say what is wrong with a recipe, or what it would do" },
   resume = { argument = "DIR", options = { "--progress", "--data-root" }, doc = "go on with a run that was stopped" },
+  report = { argument = "DIR", options = {}, doc = "build report.html of a run anew, whatever state the run is in" },
 }
 
 --- usage([command]) -> text
 function cli.usage(command)
   local lines = {}
-  local names = command and { command } or { "run", "check", "resume" }
+  local names = command and { command } or { "run", "check", "resume", "report" }
   for _, name in ipairs(names) do
     local spec = COMMANDS[name]
-    lines[#lines + 1] = ("usage: lunette %s [options] %s    %s"):format(name, spec.argument, spec.doc)
+    lines[#lines + 1] = ("usage: lunette %s%s %s    %s"):format(name, #spec.options > 0 and " [options]" or "", spec.argument, spec.doc)
     for _, option in ipairs(spec.options) do
       lines[#lines + 1] = ("  %-22s %s"):format(option .. " " .. OPTIONS[option].value, OPTIONS[option].doc)
     end
@@ -151,6 +152,17 @@ local function check_command(path, options, host, out, err)
   return 0
 end
 
+local function report_command(dir, out, err)
+  local ok, path, warnings = pcall(require("lunette.report").write, dir)
+  if not ok then
+    err(("lunette report: %s"):format((tostring(path):gsub("^report: ", ""))))
+    return sys.stat(dir) and 1 or 2
+  end
+  for _, warning in ipairs(warnings) do err("lunette report: " .. warning) end
+  out(("report: %s"):format(path))
+  return 0
+end
+
 -- ---- run and resume ----
 
 local function report_outcome(command, code, info, out, err)
@@ -206,6 +218,7 @@ function cli.main(args, host)
   end
 
   if command == "check" then return check_command(positional[1], options, host, out, err) end
+  if command == "report" then return report_command(positional[1], out, err) end
   options.argv = { "lunette" }
   table.move(args, 1, #args, 2, options.argv)
   options.program, options.interrupted = host.program, host.interrupted

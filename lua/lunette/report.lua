@@ -11,13 +11,15 @@
 -- NAME_ci_high; only that of `top1` is plain ci_low, ci_high.
 --
 -- metrics.jsonl, one object per line: stage (string) and step and/or epoch; then any of
---   loss, lr                                   the loss curve of the stage, over step (epoch where no row has a step)
+--   loss                                       the loss curve of the stage
+--   regularizer                                the curve of the term that `regularize` adds
 --   top1, train_top1, test_top1, knn_top1      the accuracy curves of the stage
---   other numbers                              kept in the file, not drawn
+--   (all over epochs where each row has its own, else over steps)
+--   other numbers, such as lr                  kept in the file, not drawn
 --   Rows with the same stage, epoch and step are one row; the later value of a field counts (a resumed run repeats rows).
 --
 -- results.json, one object per stage, keyed by stage name, each with `seconds`, and by task
---   pretrain and fine-tune   loss (last), epochs, steps; whatever else is a number is listed
+--   pretrain and fine-tune   loss (last), epochs, steps
 --   linear_probe, knn        top1, ci_low, ci_high, n; for a probe on D alone also features (how many it used)
 --   qscore                   auroc, auprc, base_rate (each with its interval), n, empty_share, mean, epsilon, form,
 --                            features (size of D), r (length of a representation),

@@ -163,6 +163,24 @@ t.case("rows that a resumed run repeats count once, the later value wins", funct
   t.equal(page:find("loss: 4 at 2", 1, true), nil)
 end)
 
+t.case("curves run over epochs where each row has one, else over steps", function()
+  local function page_of(rows)
+    local lines = {}
+    for i, row in ipairs(rows) do
+      row.stage = "pretrain"
+      lines[i] = json.encode(row)
+    end
+    return report.html(run_dir("axis", { ["config.json"] = { stages = { { name = "pretrain", task = "simclr" } } },
+      ["metrics.jsonl"] = table.concat(lines, "\n") .. "\n" }))
+  end
+  local page = page_of { { epoch = 1, step = 10, loss = 5, regularizer = 0.2 }, { epoch = 2, step = 20, loss = 4, regularizer = 0.1 } }
+  t.contains(page, ">epoch</text>")
+  t.contains(page, "pretrain: Q-Score regularizer")
+  page = page_of { { epoch = 1, step = 10, loss = 5 }, { epoch = 1, step = 20, loss = 4 } }
+  t.contains(page, ">step</text>")
+  t.contains(page_of { { epoch = 1, loss = 900 }, { epoch = 2, loss = 2 } }, "loss (logarithmic)")
+end)
+
 t.case("damaged files become problems, not errors", function()
   local files = full()
   files["results.json"].probe.top1 = 70

@@ -9,12 +9,24 @@ local node = html.node
 
 local accuracies = { { "top1", "top-1" }, { "train_top1", "training samples" }, { "test_top1", "test samples" }, { "knn_top1", "kNN" } }
 
--- The values of a field over the steps of a stage (over epochs where no row has a step).
-local function track(rows, field)
-  local over = "epoch"
+-- What a chart of these fields runs over: epochs where each row has one of its own, else steps.
+local function axis(rows, fields)
+  local seen, by_epoch, has_step = {}, true, false
   for _, row in ipairs(rows) do
-    if row[field] ~= nil and row.step ~= nil then over = "step" break end
+    for _, field in ipairs(fields) do
+      if row[field] ~= nil then
+        has_step = has_step or row.step ~= nil
+        local key = field .. " " .. tostring(row.epoch)
+        by_epoch = by_epoch and numbers.finite(row.epoch) and not seen[key]
+        seen[key] = true
+      end
+    end
   end
+  return (by_epoch or not has_step) and "epoch" or "step"
+end
+
+-- The values of a field along an axis.
+local function track(rows, field, over)
   local points = {}
   for _, row in ipairs(rows) do
     if row[field] ~= nil and numbers.finite(row[over]) then points[#points + 1] = { row[over], row[field] } end
@@ -22,34 +34,40 @@ local function track(rows, field)
   table.sort(points, function(a, b) return a[1] < b[1] end)
   local x, y = {}, {}
   for i, point in ipairs(points) do x[i], y[i] = point[1], point[2] end
-  return #x > 0 and { x = x, y = y, over = over } or nil
+  return #x > 0 and { x = x, y = y } or nil
 end
 
-local function loss_chart(stage, rows)
-  local loss = track(rows, "loss")
-  if not loss then return nil end
+local function term_chart(stage, rows, field, title)
+  local over = axis(rows, { field })
+  local term = track(rows, field, over)
+  if not term then return nil end
   local low, high = math.huge, -math.huge
-  for _, v in ipairs(loss.y) do
+  for _, v in ipairs(term.y) do
     if numbers.finite(v) then low, high = math.min(low, v), math.max(high, v) end
   end
-  local log_y = low > 0 and high / low > 50 -- a loss that falls over decades is unreadable on a linear axis
-  return plot.lines { title = stage .. ": loss", x_label = loss.over, y_label = log_y and "loss (logarithmic)" or "loss", log_y = log_y,
-    series = { { name = "loss", x = loss.x, y = loss.y } } }
+  local log_y = low > 0 and high / low > 50 -- what falls over decades is unreadable on a linear axis
+  return plot.lines { title = stage .. ": " .. title, x_label = over, y_label = log_y and field .. " (logarithmic)" or field,
+    log_y = log_y, series = { { name = field, x = term.x, y = term.y } } }
 end
 
+local function loss_chart(stage, rows) return term_chart(stage, rows, "loss", "loss") end
+
+local function regularizer_chart(stage, rows) return term_chart(stage, rows, "regularizer", "Q-Score regularizer") end
+
 local function accuracy_chart(stage, rows)
-  local series, over = {}, "epoch"
+  local series, fields = {}, {}
+  for i, kind in ipairs(accuracies) do fields[i] = kind[1] end
+  local over = axis(rows, fields)
   for _, kind in ipairs(accuracies) do
-    local t = track(rows, kind[1])
-    if t then
-      series[#series + 1] = { name = kind[2], x = t.x, y = t.y, dash = kind[1] == "train_top1" and "5 4" or nil }
-      over = t.over
-    end
+    local t = track(rows, kind[1], over)
+    if t then series[#series + 1] = { name = kind[2], x = t.x, y = t.y, dash = kind[1] == "train_top1" and "5 4" or nil } end
   end
   if #series == 0 then return nil end
   return plot.lines { title = stage .. ": accuracy", x_label = over, y_label = "top-1 accuracy", percent_y = true,
     series = series, legend = true }
 end
+
+local drawings = { { "loss", loss_chart }, { "regularizer", regularizer_chart }, { "accuracy", accuracy_chart } }
 
 function curves.section(r, drawn)
   local figures, names = {}, {}
@@ -62,7 +80,7 @@ function curves.section(r, drawn)
   table.move(rest, 1, #rest, #names + 1, names)
   for _, name in ipairs(names) do
     local rows = r.metrics[name]
-    for _, chart in ipairs(rows and { { "loss", loss_chart }, { "accuracy", accuracy_chart } } or {}) do
+    for _, chart in ipairs(rows and drawings or {}) do
       local list = chart[2](name, rows)
       if list then figures[#figures + 1] = drawn(name .. "-" .. chart[1], list) end
     end

@@ -32,7 +32,7 @@ function record.header(r, title)
   local stage = state ~= "finished" and type(r.status.stage) == "string" and " in stage " .. r.status.stage or ""
   return node("header", nil, node("h1", nil, title), node("p", { class = "facts-line" },
     node("span", { class = "state " .. state }, state .. stage), #facts > 0 and " \u{B7} " .. table.concat(facts, " \u{B7} ")),
-    type(r.config.about) == "string" and node("p", { class = "about" }, r.config.about))
+    type(r.config.about) == "string" and r.config.about ~= "" and node("p", { class = "about" }, r.config.about))
 end
 
 function record.problems(r)
@@ -76,7 +76,8 @@ function record.reproduce(r)
     words[#words + 1] = shell(override)
   end
   local lines = { table.concat(words, " ") }
-  if state_of(r) ~= "finished" then lines[#lines + 1] = "lunette resume .        # goes on where this run stopped" end
+  if state_of(r) ~= "finished" then lines[#lines + 1] = "lunette resume .     # goes on where this run stopped" end
+  lines[#lines + 1] = "lunette report .     # builds this page anew"
   return node("section", nil, node("h2", nil, "How to reproduce"),
     node("p", nil, "In the run directory, which holds the recipe as it was run. ",
       "The same binary, device and number of threads give the same figures."),

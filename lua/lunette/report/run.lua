@@ -145,7 +145,7 @@ function run.open(dir)
   self.results = read_object(self, "results.json")
   if not self.config and not self.results then
     error(("report: %s is no run directory: neither config.json nor results.json can be read%s"):format(
-      dir, self.problems[1] and " (" .. self.problems[1] .. ")" or ""), 3)
+      dir, self.problems[1] and " (" .. self.problems[1] .. ")" or ""), 0)
   end
   self.config, self.results = self.config or {}, self.results or {}
   self.provenance = read_object(self, "provenance.json") or {}

@@ -39,6 +39,7 @@ typedef struct {
   lua_State *main;
   lua_State *running;               /* the coroutine that runs now: where an interrupt must set its hook */
   volatile sig_atomic_t signal;     /* SIGINT or SIGTERM arrived and was not raised yet, else 0 */
+  volatile sig_atomic_t defer;      /* the first signal only sets `interrupts` */
   volatile sig_atomic_t insist;     /* it arrived again: raise at every instruction until the top level is reached */
   volatile sig_atomic_t interrupts; /* the signal that ended or will end the run, until it is cleared */
   lua_State *raised_in;             /* coroutine in which the last "interrupted!" was raised */
@@ -60,6 +61,8 @@ void lunb_unlink(lunb_box *b);
 void lunb_make_room(lua_State *L);     /* before tensors are made: collect garbage past the soft limit */
 bool lunb_retry(lua_State *L, int st); /* memory was short and garbage was collected: try once more */
 void lunb_open_gc(lua_State *L);       /* adds scope, keep, no_grad, memory, debug ... to the table on the top */
+
+void lunb_open_machine(lua_State *L); /* adds machine() (lua_machine.c) */
 
 /* ---- errors (lua_error.c) ---- */
 /* Raise with the position of the nearest caller outside the embedded library. */

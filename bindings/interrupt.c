@@ -28,12 +28,16 @@ static void on_signal(int number) {
     pthread_kill(lua_thread, number);
     return;
   }
-  if (st->interrupts) st->insist = 1;
-  if (st->signal && st->insist > 0 && st->interrupts == number) {
-    /* Neither hook nor kernel took the first one: stuck in a C function of Lua's own. A third one ends the program. */
-    static volatile sig_atomic_t stuck;
-    if (++stuck >= 2) signal(number, SIG_DFL);
+  if (st->defer && !st->interrupts) {
+    st->interrupts = number;
+    return;
   }
+  if (st->signal &&
+      st->insist) { /* nobody took the last two: stuck in a C function of Lua's own, so the next one kills */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+  }
+  if (st->interrupts) st->insist = 1;
   st->signal = st->interrupts = number;
   lun_interrupt(st->c);
   stop_here(st->main);

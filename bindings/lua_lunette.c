@@ -91,6 +91,15 @@ static int interrupted(lua_State *L) {
   return 1;
 }
 
+/* defer_interrupts(on): returns what it was. */
+static int defer_interrupts(lua_State *L) {
+  lunb_state *st = lunb_get(L);
+  luaL_checktype(L, 1, LUA_TBOOLEAN);
+  lua_pushboolean(L, st->defer);
+  st->defer = lua_toboolean(L, 1);
+  return 1;
+}
+
 static void build_facts(lua_State *L) {
   lua_createtable(L, 0, 4);
   lua_pushstring(L, LUNETTE_COMMIT);
@@ -105,8 +114,13 @@ static void build_facts(lua_State *L) {
 }
 
 int luaopen_lunette(lua_State *L) {
-  static const luaL_Reg functions[] = {{"is_tensor", is_tensor},   {"threads", threads},         {"op_rows", op_rows},
-                                       {"last_error", last_error}, {"interrupted", interrupted}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"is_tensor", is_tensor},
+                                       {"threads", threads},
+                                       {"op_rows", op_rows},
+                                       {"last_error", last_error},
+                                       {"interrupted", interrupted},
+                                       {"defer_interrupts", defer_interrupts},
+                                       {NULL, NULL}};
   luaL_newlib(L, functions);
   lua_pushliteral(L, LUNETTE_VERSION);
   lua_setfield(L, -2, "version");
@@ -117,6 +131,7 @@ int luaopen_lunette(lua_State *L) {
   lunb_open_create(L);
   lunb_open_ops(L);
   lunb_open_gc(L);
+  lunb_open_machine(L);
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, lazy);
   lua_setfield(L, -2, "__index");

@@ -213,7 +213,7 @@ static int dispatch(lua_State *L, int argc, char **argv, const command *c) {
   const char *name = c->script ? argv[c->script] : NULL;
   if (name && c->script == 1) {
     for (const char *const *s = subcommands; *s; s++)
-      if (!strcmp(name, *s)) return run_main(L, "lunette.cli", argv, 1);
+      if (!strcmp(name, *s)) return run_main(L, "lunette.host", argv, 1);
     if (!strcmp(name, "doctor")) return run_main(L, "lunette.doctor", argv, 2);
     if (!strcmp(name, "help")) return run_main(L, "lunette.help", argv, 2);
   }
@@ -266,8 +266,8 @@ done:
 
 int main(int argc, char **argv) {
   /* glibc's best-fit heap with coalescing is the tensor cache: large blocks stay with the process. With the defaults
-  *every
-  ** activation is a fresh mmap, and every step faults its pages in anew. */
+   *every
+   ** activation is a fresh mmap, and every step faults its pages in anew. */
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 2147483647);
   lunb_state state = {0};

@@ -1,0 +1,47 @@
+/* lua_machine.c: lunette.machine(), facts for `lunette doctor` and for provenance. No user's or host's name. */
+#include "binding.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* "model name : X" of /proc/cpuinfo; architectures without that line get a name of their own. */
+static void push_cpu(lua_State *L) {
+  char line[512], *name = NULL;
+  FILE *f = fopen("/proc/cpuinfo", "r");
+  while (f && !name && fgets(line, sizeof line, f))
+    if (!strncmp(line, "model name", 10)) name = strchr(line, ':');
+  if (f) fclose(f);
+  if (!name) {
+    lua_pushliteral(L, "unknown");
+    return;
+  }
+  for (name++; *name == ' ';) name++;
+  name[strcspn(name, "\n")] = 0;
+  lua_pushstring(L, name);
+}
+
+static void set_integer(lua_State *L, const char *key, int64_t v) {
+  lua_pushinteger(L, v);
+  lua_setfield(L, -2, key);
+}
+
+static int machine(lua_State *L) {
+  lun_context *c = lunb_context(L);
+  int64_t page = sysconf(_SC_PAGESIZE);
+  lua_createtable(L, 0, 8);
+  push_cpu(L);
+  lua_setfield(L, -2, "cpu");
+  set_integer(L, "cores", sysconf(_SC_NPROCESSORS_ONLN));
+  set_integer(L, "threads", lun_threads(c));
+  set_integer(L, "memory_bytes", sysconf(_SC_PHYS_PAGES) * page);
+  set_integer(L, "available_bytes", sysconf(_SC_AVPHYS_PAGES) * page);
+  lua_pushstring(L, lun_isa(c));
+  lua_setfield(L, -2, "isa");
+  return 1;
+}
+
+void lunb_open_machine(lua_State *L) {
+  lua_pushcfunction(L, machine);
+  lua_setfield(L, -2, "machine");
+}

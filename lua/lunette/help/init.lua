@@ -1,0 +1,111 @@
+-- help: `lunette help [topic]` and `?topic` in the REPL. Ops come from the op table, the rest from help/surface.lua.
+local lunette = require "lunette"
+local surface = require "lunette.help.surface"
+local suggest = require "lunette.recipe.suggest"
+
+local help = {}
+
+local OVERVIEW = [[
+lunette SCRIPT [args]                 run a Lua script; `lunette` alone is the REPL, `-e CODE` runs code
+lunette run|check|resume|report ...   recipes; `lunette run --help` says how
+lunette doctor                        what this machine and this build offer
+lunette help TOPIC                    an op, a function, a tensor method, or one of: %s
+
+lunette.NAME: %s
+t:NAME:       %s
+lunette.ops:  %s]]
+
+local function names_of(list)
+  local names = {}
+  for _, row in ipairs(list) do names[#names + 1] = row[1] or row.name end
+  table.sort(names)
+  return names
+end
+
+local function wrapped(names)
+  local lines, line = {}, ""
+  for _, name in ipairs(names) do
+    if #line + #name > 90 then lines[#lines + 1], line = line, "" end
+    line = line .. (line == "" and "" or " ") .. name
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n" .. (" "):rep(14))
+end
+
+local function topics()
+  local names = {"ops"}
+  for name in pairs(surface.topics) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+-- Gradients of other ops are of no use to scripts.
+local function public_ops()
+  local rows = {}
+  for _, row in ipairs(lunette.op_rows()) do
+    if not row.name:match "_grad$" then rows[#rows + 1] = row end
+  end
+  return rows
+end
+
+local function overview()
+  return OVERVIEW:format(table.concat(topics(), ", "), wrapped(names_of(surface.functions)), wrapped(names_of(surface.methods)),
+    wrapped(names_of(public_ops())))
+end
+
+local function first_sentence(doc) return doc:match "^.-[.;]%f[%s%z]" or doc end
+
+local function list_ops()
+  local lines = {}
+  for _, row in ipairs(public_ops()) do lines[#lines + 1] = ("%-20s %s"):format(row.name, first_sentence(row.doc)) end
+  table.sort(lines)
+  return table.concat(lines, "\n")
+end
+
+local function describe_op(row)
+  local call = "lunette.ops." .. row.name
+  if row.method then call = call .. ", t:" .. row.name end
+  return ("%s\n  %s\n  %s%s"):format(call, row.args, row.doc:gsub("\n", "\n  "), row.grad and "" or "\n  No gradient.")
+end
+
+local function in_list(list, name)
+  for _, row in ipairs(list) do
+    if row[1] == name then return row[2] .. "\n  " .. row[3] end
+  end
+end
+
+--- text(topic) -> help, or nil and what is wrong
+function help.text(topic)
+  topic = (topic or ""):gsub("^%s+", ""):gsub("%s+$", "")
+  if topic == "" then return overview() end
+  if topic == "ops" or topic == "lunette.ops" then return list_ops() end
+  local name = topic:gsub("^lunette%.ops%.", ""):gsub("^lunette%.", ""):gsub("^%w+:", ""):gsub("%(.*$", "")
+  local found = {surface.topics[name], in_list(surface.functions, name), in_list(surface.methods, name)}
+  local texts = {}
+  for i = 1, 3 do texts[#texts + 1] = found[i] end
+  for _, row in ipairs(lunette.op_rows()) do
+    if row.name == name then texts[#texts + 1] = describe_op(row) end
+  end
+  if #texts > 0 then return table.concat(texts, "\n\n") end
+  local known = topics()
+  for _, list in ipairs {surface.functions, surface.methods, public_ops()} do
+    for _, other in ipairs(names_of(list)) do known[#known + 1] = other end
+  end
+  return nil, ("no help on '%s'%s; `lunette help` lists the topics"):format(topic, suggest.hint(name, known))
+end
+
+--- show(topic): prints it
+function help.show(topic) print(assert(help.text(topic))) end
+
+--- main{topic} -> exit code, for the command line
+function help.main(args)
+  local text, problem = help.text(table.concat(args, " "))
+  if text then
+    print(text)
+    return 0
+  end
+  io.stderr:write("lunette: ", problem, "\n")
+  return 2
+end
+
+return help

@@ -447,7 +447,7 @@ function check.check(root, errors)
   local known = { stages = true, report = true, extends = true }
   local config = walk_fields(fields, root, {}, ctx, known)
   -- A data set that is itself wrong is still there to be named.
-  if root.fields.data and root.fields.data.fields then
+  if root.fields.data and node.is_record(root.fields.data) then
     ctx.data = {}
     for name in next, root.fields.data.fields do ctx.data[name] = config.data and config.data[name] or false end
   end

@@ -16,10 +16,17 @@ function errors.new()
   return setmetatable({}, errors)
 end
 
+-- What a recipe's text brings into a message (a key, a syntax error) stays on its line and out of the terminal's codes.
+local function printable(text)
+  if not utf8.len(text) then text = text:gsub("[\x80-\xff]", function(c) return ("\\x%02x"):format(c:byte()) end) end
+  return (text:gsub("[%c\127]", function(c) return ("\\x%02x"):format(c:byte()) end))
+end
+
 --- add(origin, format, ...): origin = anything with .file and .line, such as a node.
 function errors:add(origin, form, ...)
   local message = select("#", ...) > 0 and form:format(...) or form
-  self[#self + 1] = setmetatable({ file = origin.file, line = origin.line, message = message, order = #self + 1 }, entry_text)
+  self[#self + 1] = setmetatable({ file = origin.file, line = origin.line, message = printable(message), order = #self + 1 },
+    entry_text)
   return nil
 end
 
@@ -46,7 +53,7 @@ end
 function errors.show(value)
   local kind = type(value)
   if kind == "string" then
-    local text = value:gsub("[%c\127]", function(c) return ("\\x%02x"):format(c:byte()) end)
+    local text = printable(value)
     if #text > 60 then text = text:sub(1, 57):gsub("[\xC0-\xFF][\x80-\xBF]*$", "") .. "..." end
     return ('a string "%s"'):format(text)
   elseif kind == "number" then

@@ -157,7 +157,7 @@ local function environment(session, stage, resume_state)
   function env.load_stage_weights(name)
     local path = env.stage_weights_path(name)
     if not path then return nil end
-    return require("lunette.weights").load(path)
+    return require("lunette").weights.load(path)
   end
 
   function env.stage_config(name) return stage_of(config, name) end

@@ -5,6 +5,13 @@ local tokens = {}
 -- Longest first, so that "==" is not read as two "=".
 local OPERATORS = { "...", "==", "~=", "<=", ">=", "//", "::", "<<", ">>", ".." }
 
+local function operator_length(text, at)
+  for _, operator in ipairs(OPERATORS) do
+    if text:sub(at, at + #operator - 1) == operator then return #operator end
+  end
+  return 1
+end
+
 local function count_lines(text)
   local _, count = text:gsub("\n", "")
   return count
@@ -44,7 +51,7 @@ function tokens.scan(text)
   local function take(kind, stop)
     local piece = text:sub(at, stop - 1)
     if kind then list[#list + 1] = { kind = kind, text = piece, line = line } end
-    line = line + count_lines(piece)
+    if kind == nil or kind == "string" then line = line + count_lines(piece) end
     at = stop
   end
   while at <= #text do
@@ -67,14 +74,7 @@ function tokens.scan(text)
       if not stop then return list, false end
       take("string", stop)
     else
-      local length = 1
-      for _, operator in ipairs(OPERATORS) do
-        if text:sub(at, at + #operator - 1) == operator then
-          length = #operator
-          break
-        end
-      end
-      take("op", at + length)
+      take("op", at + (c:find("[%.=~<>/:]") and operator_length(text, at) or 1))
     end
   end
   return list, true

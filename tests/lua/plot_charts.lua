@@ -55,7 +55,7 @@ t.case("long lines are decimated and keep their extremes", function()
   local x, y = {}, {}
   for i = 1, 100000 do x[i], y[i] = i, math.sin(i / 50) end
   y[31234], y[77777] = 9, -9
-  local dx, dy = decimate(x, y)
+  local dx, dy = decimate.extremes(x, y)
   t.equal(#dx <= 1000, true)
   t.equal(#dx > 500, true)
   t.equal(dx[1], 1)
@@ -63,8 +63,12 @@ t.case("long lines are decimated and keep their extremes", function()
   t.equal(math.max(table.unpack(dy)), 9)
   t.equal(math.min(table.unpack(dy)), -9)
   for i = 2, #dx do t.equal(dx[i] > dx[i - 1], true) end
-  t.equal(#plot.svg(plot.lines { series = { { name = "s", x = x, y = y } } }) < 25000, true)
-  local same_x = decimate({ 1, 2 }, { 3, 4 })
+  local drawn = plot.svg(plot.lines { x_label = "step", series = { { name = "s", x = x, y = y } } })
+  t.equal(#drawn < 25000, true)
+  t.contains(drawn, "step (strong line: means of about 1000 values)")
+  local mx, my, each = decimate.means({ 1, 2, 3, 4 }, { 1, 3, 5, 9 }, 2)
+  t.equal(table.concat(mx, " ") .. "; " .. table.concat(my, " ") .. "; " .. each, "1.5 3.5; 2.0 7.0; 2")
+  local same_x = decimate.extremes({ 1, 2 }, { 3, 4 })
   t.equal(#same_x, 2)
 end)
 

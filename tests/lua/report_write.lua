@@ -96,7 +96,7 @@ t.case("a finished run", function()
     "pretrain: accuracy", "Q%-Score by outcome", "Precision and recall", "data:image/png;base64,iVBORw0KGgpub3Q", "Sixteen images",
     "mIoU core", "Sweep of the heatmap threshold", "%+0%.040", "%[\u{2212}0%.010, %+0%.090%]",
     "mIoU <b>0%.350</b> with the core masks and 0%.100 with the spurious masks for <code>regularized</code>",
-    "</b> top%-1 against 40%.0\u{A0}%% for the untrained encoder", "Timings",
+    "</b> top\u{2011}1 against 40%.0\u{A0}%% for the untrained encoder", "Timings",
     "<details>", "lunette run recipe.lua %-%-set pretrain.epochs=3 %-%-set &#39;a.b=",
   } do t.match(page, text) end
   t.equal(page:find("Problems", 1, true), nil)
@@ -114,7 +114,8 @@ end)
 
 t.case("a run that was interrupted says what is missing", function()
   local files = full()
-  files["status.json"] = { state = "interrupted", stage = "pretrain", message = "stopped at step 20" }
+  files["status.json"] = { state = "interrupted", stage = "pretrain", message = "stopped at step 20",
+    stages = { { name = "pretrain", state = "interrupted", seconds = 12.5 }, { name = "probe", state = "pending", seconds = 0 } } }
   files["results.json"] = { random_probe = { top1 = 0.4, ci_low = 0.31, ci_high = 0.5, n = 100, seconds = 1 } }
   files["metrics.jsonl"] = files["metrics.jsonl"] .. '{"stage":"pret' -- cut off in the middle of a row
   files["figures/maps.png"], files["figures/data/qscore.json"] = nil, nil
@@ -122,7 +123,7 @@ t.case("a run that was interrupted says what is missing", function()
   check_closed(page)
   for _, text in ipairs { "interrupted in stage pretrain", "stopped at step 20", "not complete", "not there yet",
     "stage <code>qscore</code> has no result",
-    "pretrain: loss", "has left no picture", "lunette resume", "not run yet" } do t.match(page, text) end
+    "pretrain: loss", "has left no picture", "lunette resume", "not run yet", "12%.5 s, interrupted" } do t.match(page, text) end
   t.equal(page:find("metrics.jsonl:", 1, true), nil) -- a cut last row is no problem
 end)
 
@@ -202,8 +203,8 @@ t.case("every string of a run is hostile", function()
           { name = bad .. "2", task = "qscore" }, { name = bad .. "3", task = "heatmaps" }, { name = bad .. "4",
             task = "interpretability" },
           { name = bad .. "5", task = "linear_probe", from = bad } } },
-      ["provenance.json"] = { [bad] = bad, program = { version = bad }, started = bad, overrides = { bad } },
-      ["status.json"] = { state = bad, stage = bad, message = bad },
+      ["provenance.json"] = { [bad] = bad, program = { version = bad }, overrides = { bad } },
+      ["status.json"] = { state = bad, stage = bad, message = bad, started = bad, stages = { { name = bad .. "2", state = bad, seconds = 1 } } },
       ["metrics.jsonl"] = json.encode { stage = bad, step = 1, loss = 1 } .. "\n" .. json.encode { stage = bad, step = 2,
         loss = bad } .. "\n",
       ["results.json"] = {

@@ -38,7 +38,7 @@ return function(options)
   local list = display.new(width, bottom + (options.x_label and 42 or 26), options.title)
   local function px(v) return left + (v - low) / (high - low) * (right - left) end
 
-  if options.title then list:text(8, 22, measure.fit(xml.clean(options.title), 14, width - 16), { size = 14, bold = true }) end
+  if options.title then list:text(8, 22, measure.fit(xml.clean(options.title), 16, width - 16), { size = 14, bold = true }) end
   local rows, step = ticks.linear(low, high, 4)
   for _, tick in ipairs(rows) do
     local x = px(tick.at)

@@ -46,7 +46,7 @@ local function draw(options, spec)
   for i, curve in ipairs(options.curves) do
     local x, y = xs[i], ys[i]
     if spec.steps then x, y = steps(x, y) end
-    x, y = decimate(x, y)
+    x, y = decimate.extremes(x, y)
     local title = area(curve.name or "score", spec.label, curve, spec.key)
     local points = {}
     for k = 1, #x do points[2 * k - 1], points[2 * k] = f:px(x[k]), f:py(y[k]) end

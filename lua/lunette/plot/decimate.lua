@@ -1,9 +1,11 @@
---- Fewer points that draw the same line: of each bucket the lowest and the highest stay, in their order.
+--- Fewer points for long lines.
+local decimate = {}
 
 local LIMIT = 1000 -- points in a line above which nothing more can be seen at chart size
 
---- x, y: arrays of finite numbers, x ascending. Returns them unchanged up to `limit` points.
-local function decimate(x, y, limit)
+--- Points that draw the same line: of each bucket the lowest and the highest stay, in their order.
+-- x, y: arrays of finite numbers, x ascending. Returns them unchanged up to `limit` points.
+function decimate.extremes(x, y, limit)
   limit = limit or LIMIT
   local n = #x
   if n <= limit then return x, y end
@@ -22,6 +24,23 @@ local function decimate(x, y, limit)
   end
   out_x[#out_x + 1], out_y[#out_y + 1] = x[n], y[n]
   return out_x, out_y
+end
+
+--- Means of `buckets` stretches of equal length: x, y, and how many values go into one.
+function decimate.means(x, y, buckets)
+  local n, out_x, out_y = #x, {}, {}
+  for b = 0, buckets - 1 do
+    local first, last = 1 + b * n // buckets, (b + 1) * n // buckets
+    local sum_x, sum_y = 0, 0
+    for i = first, last do sum_x, sum_y = sum_x + x[i], sum_y + y[i] end
+    out_x[b + 1], out_y[b + 1] = sum_x / (last - first + 1), sum_y / (last - first + 1)
+  end
+  return out_x, out_y, n // buckets
+end
+
+--- Whether a line of n points is too long to be drawn point by point.
+function decimate.is_long(n)
+  return n > LIMIT
 end
 
 return decimate

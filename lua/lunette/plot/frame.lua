@@ -84,7 +84,7 @@ function frame.new(options)
   self.left, self.right = math.max(30, label_width + 12), width - 16
   local top = 8
   if options.title then
-    list:text(8, top + 14, measure.fit(xml.clean(options.title), TITLE, width - 16), { size = TITLE, bold = true })
+    list:text(8, top + 14, measure.fit(xml.clean(options.title), 1.15 * TITLE, width - 16), { size = TITLE, bold = true })
     top = top + 24
   end
   local legend = wrap_legend(options.legend or {}, 8, self.right)

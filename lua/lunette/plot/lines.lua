@@ -1,4 +1,5 @@
---- Line chart: several series over x, with an optional band around each.
+--- Line chart: several series over x, with an optional band around each. Lines of more than 1,000 points are drawn by
+-- their extremes, faintly, with a strong line of means over them; the x label says so.
 --
 -- options.series = { {name=, x=, y=, low=, high=, dash=} }: arrays of one length; x ascending. low and high
 -- draw an interval band. A y that is not finite (or not positive with log_y) leaves a gap, which the
@@ -7,7 +8,8 @@ local decimate = require "lunette.plot.decimate"
 local frame = require "lunette.plot.frame"
 local palette = require "lunette.plot.palette"
 
-local FEW = 40 -- points up to which each one gets a dot with a tooltip
+local FEW = 40      -- points up to which each one gets a dot with a tooltip
+local BUCKETS = 100 -- means drawn over a line that is too long to show every value
 
 -- Stretches of drawable points: list of {x=, y=, low=, high=}, and the number of points left out.
 local function stretches(series, drawable)
@@ -40,8 +42,8 @@ local function path(f, x, y)
 end
 
 local function draw_band(f, part, role)
-  local low_x, low = decimate(part.x, part.low)
-  local high_x, high = decimate(part.x, part.high)
+  local low_x, low = decimate.extremes(part.x, part.low)
+  local high_x, high = decimate.extremes(part.x, part.high)
   local points, back = path(f, high_x, high), path(f, low_x, low)
   for i = #back - 1, 1, -2 do
     points[#points + 1], points[#points + 2] = back[i], back[i + 1]
@@ -53,11 +55,15 @@ local function draw_series(f, series, parts, role)
   for _, part in ipairs(parts) do
     local name = series.name or "series"
     if series.low and series.high then draw_band(f, part, role) end
-    local x, y = decimate(part.x, part.y)
+    local x, y = decimate.extremes(part.x, part.y)
+    local title = ("%s: %s at %s"):format(name, frame.short(part.y[#part.y]), frame.short(part.x[#part.x]))
+    local long = decimate.is_long(#part.x)
     f.list:polyline(path(f, x, y), {
-      stroke = role, width = 2, dash = series.dash,
-      title = ("%s: %s at %s"):format(name, frame.short(part.y[#part.y]), frame.short(part.x[#part.x])),
-    })
+      stroke = role, width = long and 1 or 2, opacity = long and 0.35 or nil, dash = series.dash, title = title })
+    if long then
+      local mean_x, mean_y = decimate.means(part.x, part.y, BUCKETS)
+      f.list:polyline(path(f, mean_x, mean_y), { stroke = role, width = 2, title = title })
+    end
     if #x <= FEW then
       for i = 1, #x do
         f.list:dots({ f:px(x[i]), f:py(y[i]) }, {
@@ -86,7 +92,13 @@ return function(options)
   local y_low, y_high = frame.range(ys)
   if y_low and options.y_min then y_low = math.min(y_low, options.y_min) end
   if y_low and options.y_max then y_high = math.max(y_high, options.y_max) end
-  local x_label = options.x_label
+  local x_label, longest = options.x_label, 0
+  for _, series_parts in ipairs(parts) do
+    for _, part in ipairs(series_parts) do longest = math.max(longest, #part.x) end
+  end
+  if decimate.is_long(longest) then
+    x_label = ("%s (strong line: means of about %d values)"):format(x_label or "", longest // BUCKETS)
+  end
   if gaps > 0 then
     x_label = ("%s (%d %s not drawn: not finite%s)"):format(x_label or "", gaps, gaps == 1 and "value" or "values",
       log_y and " or not positive" or "")

@@ -28,7 +28,7 @@ function record.header(r, title)
   local program = r.provenance.program
   if type(program) == "table" then program = program.version end
   fact("lunette ", program)
-  fact("", r.provenance.started)
+  fact("", r.status.started)
   local stage = state ~= "finished" and type(r.status.stage) == "string" and " in stage " .. r.status.stage or ""
   return node("header", nil, node("h1", nil, title), node("p", { class = "facts-line" },
     node("span", { class = "state " .. state }, state .. stage), #facts > 0 and " \u{B7} " .. table.concat(facts, " \u{B7} ")),
@@ -49,15 +49,22 @@ function record.timings(r)
     local seconds = stage.result and stage.result.seconds
     if numbers.finite(seconds) then total = total + seconds end
   end
+  local entries = {} -- of stages that are under way or stopped, status.json knows the time so far
+  for _, entry in ipairs(numbers.rows(r.status.stages)) do
+    if type(entry.name) == "string" then entries[entry.name] = entry end
+  end
   for i, stage in ipairs(r.stages) do
     local seconds = stage.result and stage.result.seconds
+    local entry = not stage.result and entries[stage.name] or {}
+    local so_far = entry.state ~= "pending" and numbers.seconds(entry.seconds)
     local share = numbers.finite(seconds) and total > 0 and numbers.percent(seconds / total) or nil
     local epochs = stage.settings.epochs
+    local time = numbers.seconds(seconds) or so_far and so_far .. ", " .. tostring(entry.state)
     rows[i] = { node("code", nil, stage.name), stage.task or stage.kind, numbers.count(epochs),
-      numbers.seconds(seconds) or (stage.result and nil or "not run yet"), share, class = not stage.result and "missing" or nil }
+      time or not stage.result and "not run yet" or nil, share, class = not stage.result and "missing" or nil }
   end
   if #rows == 0 then return nil end
-  rows[#rows + 1] = { "all stages", "", "", numbers.seconds(total), nil, class = "reference" }
+  if total > 0 then rows[#rows + 1] = { "all stages", "", "", numbers.seconds(total), "", class = "reference" } end
   return node("section", nil, node("h2", nil, "Timings"),
     html.table({ { "stage" }, { "task" }, { "epochs", "num" }, { "time", "num" }, { "share", "num" } }, rows))
 end

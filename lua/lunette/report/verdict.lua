@@ -57,7 +57,7 @@ local function difference(r, d)
   elseif d.low > 0 then reading = "more than its uncertainty: the interval lies above zero"
   elseif d.high < 0 then reading = "a loss beyond its uncertainty: the interval lies below zero"
   else reading = "within its uncertainty, so this run shows no difference" end
-  return html.join(" The probe of ", encoder_of(r, d.after), " reaches ", node("b", nil, numbers.percent(b.top1)), " top-1 against ",
+  return html.join(" The probe of ", encoder_of(r, d.after), " reaches ", node("b", nil, numbers.percent(b.top1)), " top\u{2011}1 against ",
     numbers.percent(a.top1), " for ", encoder_of(r, d.before), ": ", node("b", nil, numbers.points(d.difference), " points"),
     interval and " " .. interval, ", ", reading, ".")
 end
@@ -120,7 +120,7 @@ function verdict.section(r, differences)
   if #differences == 0 then
     for _, stage in ipairs(r:finished("linear_probe")) do
       lead[#lead + 1] = html.join(" The probe of ", encoder_of(r, stage), " reaches ",
-        node("b", nil, numbers.percent(stage.result.top1) or "?"), " top-1; there is nothing to compare it with.")
+        node("b", nil, numbers.percent(stage.result.top1) or "?"), " top\u{2011}1; there is nothing to compare it with.")
     end
   end
   for _, stage in ipairs(r:finished("qscore")) do more[#more + 1] = node("p", nil, predictor(stage)) end

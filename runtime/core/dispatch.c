@@ -127,6 +127,15 @@ static int run_kernel(lun_context *c, const luni_entry *e, lun_call *call) {
   return st;
 }
 
+/* Errors from helpers and nested ops get the name of the op that was asked for in front. */
+static void name_the_op(lun_context *c, const lun_op *op) {
+  char text[sizeof c->message];
+  size_t n = strlen(op->name);
+  if (!strncmp(c->message, op->name, n) && c->message[n] == ':') return;
+  memcpy(text, c->message, sizeof text);
+  lun_fail(c, c->code, "%s: %.900s", op->name, text);
+}
+
 int lun_run(lun_context *c, const lun_op *op, const lun_arg *args, lun_tensor **outs) {
   const luni_entry *e = luni_find(c, op->name);
   lun_call call = {.ctx = c, .op = op, .nargs = e->sig.nargs, .nouts = e->sig.nouts, .threads = c->threads};
@@ -151,6 +160,7 @@ int lun_run(lun_context *c, const lun_op *op, const lun_arg *args, lun_tensor **
   for (int i = 0; i < e->sig.nargs; i++) lun_release(made[i]);
   if (st) {
     luni_call_outputs_release(&call);
+    name_the_op(c, op);
     return st;
   }
   for (int k = 0; k < call.nouts; k++) outs[k] = call.out[k];

@@ -26,7 +26,8 @@ struct lun_op {
   const char *name;
   /* Signature: "x:image weight:tensor bias:tensor? stride:int=1 mode:choice(zeros|edge)=zeros -> y:image".
   ** Types: tensor image any constant tensors int index float bool string choice(..) ints dtype (see lun_argtype);
-  ** `?` optional tensor, `!` written in place. Outputs: names, `:image` for channels-last. At most LUN_MAX_ARGS. */
+  ** `?` optional tensor, `!` written in place. Outputs: names, `:image` for channels-last, `:constant` for one that
+  ** carries no gradient (statistics kept for the backward op). At most LUN_MAX_ARGS and LUN_MAX_OUTS. */
   const char *args;
   /* First sentence: what it computes. Then shapes, dtypes, units, defaults, errors, source. One line per sentence. */
   const char *doc;
@@ -49,6 +50,7 @@ struct lun_op {
 /* Samples: "x=normal[2,3,5,5] weight=normal[4,3,3,3] stride=2". A tensor is GENERATOR[shape] or GENERATOR[shape]@dtype:
 **   normal     standard normal          positive   uniform in [0.1, 1.1)      unit   uniform in [0, 1)
 **   spread     all values distinct, at least 0.05 apart, in random order (max, sort, thresholds)
+**   low        uniform in [0, 0.5)
 **   away       standard normal pushed at least 0.1 away from 0 (relu, abs)
 **   posK       i64 positions 1..K (pos10[8])          byte  u8 0..255          flag  bool
 ** Lists join tensors with +: params=normal[3,4]+normal[5]. ints: shape=(2,3). Left out: the default or no tensor.

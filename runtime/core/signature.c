@@ -30,7 +30,7 @@ static int parse_default(lun_context *c, const lun_op *op, const char *word, con
   case LUN_ARG_FLOAT: p->def.f = strtod(text, &end); break;
   case LUN_ARG_BOOL:
     p->def.b = !strncmp(text, "true", 4);
-    end = (char *)text + (p->def.b ? 4 : 5);
+    end = (char *)text + (p->def.b ? 4 : !strncmp(text, "false", 5) ? 5 : 0);
     break;
   case LUN_ARG_STRING: { /* points at the choice inside the signature; compared by length in dispatch */
     size_t n = strcspn(text, " ");
@@ -94,7 +94,11 @@ int luni_signature_parse(lun_context *c, const lun_op *op, lun_signature *sig) {
       size_t n = strcspn(w, ": ");
       if (n >= sizeof sig->out_name[0]) return bad(c, op, w, "is too long a name");
       memcpy(sig->out_name[sig->nouts], w, n);
-      sig->out_image[sig->nouts++] = w[n] == ':' && !strncmp(w + n, ":image", 6);
+      sig->out_image[sig->nouts] = len == n + 6 && !strncmp(w + n, ":image", 6);
+      sig->out_constant[sig->nouts] = len == n + 9 && !strncmp(w + n, ":constant", 9);
+      if (len != n && !sig->out_image[sig->nouts] && !sig->out_constant[sig->nouts])
+        return bad(c, op, w, "is an output of an unknown type");
+      sig->nouts++;
     }
     w += len;
   }

@@ -130,7 +130,9 @@ int luni_record(lun_context *c, const luni_entry *e, const lun_call *given, lun_
   }
   for (int k = 0; k < e->sig.nouts; k++) {
     lun_tensor *t = call->out[k];
-    if (!t || (t->dtype != LUN_F32 && t->dtype != LUN_F64 && t->dtype != LUN_BF16 && t->dtype != LUN_F16)) continue;
+    if (!t || e->sig.out_constant[k] ||
+        (t->dtype != LUN_F32 && t->dtype != LUN_F64 && t->dtype != LUN_BF16 && t->dtype != LUN_F16))
+      continue;
     t->node = n;
     t->output = k;
     __atomic_add_fetch(&n->refs, 1, __ATOMIC_RELAXED);
@@ -152,7 +154,10 @@ static int heap_push(lun_context *c, heap *h, lun_node *n) {
   if (h->n == h->cap) {
     int cap = h->cap ? 2 * h->cap : 256;
     lun_node **v = luni_alloc(c, cap * (int64_t)sizeof *v);
-    if (!v) return LUN_EMEM;
+    if (!v) { /* a node that is not queued must not hold a gradient into the next backward pass */
+      for (int k = 0; k < LUN_MAX_OUTS; k++) lun_release(n->dout[k]), n->dout[k] = NULL;
+      return LUN_EMEM;
+    }
     if (h->n) memcpy(v, h->v, (size_t)h->n * sizeof *v);
     luni_free(c, h->v, h->cap * (int64_t)sizeof *v);
     h->v = v;
@@ -277,7 +282,7 @@ int lun_backward(lun_tensor *t, lun_tensor *seed, bool keep_graph) {
   int st = g ? LUN_OK : lun_do(c, "full_like", &g, "tf", t, 1.0);
   heap h = {0};
   if (!st && !t->node)
-    st = accumulate(c, &t->grad, g);
+    st = accumulate_leaf(c, t, g);
   else if (!st) {
     st = accumulate(c, &t->node->dout[t->output], g);
     if (!st) st = heap_push(c, &h, t->node);

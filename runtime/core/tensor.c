@@ -44,14 +44,13 @@ static int new_dense(lun_context *c, lun_dtype d, lun_device dev, int ndim, cons
   t->device = dev;
   t->ndim = ndim;
   for (int i = 0; i < ndim; i++) t->shape[i] = shape[i];
-  if (image) { /* N, H, W, C in memory */
-    t->stride[1] = 1;
-    t->stride[3] = shape[1];
-    t->stride[2] = shape[1] * shape[3];
-    t->stride[0] = shape[1] * shape[3] * shape[2];
-  } else {
-    int64_t s = 1;
-    for (int i = ndim - 1; i >= 0; i--) t->stride[i] = s, s *= shape[i];
+  static const int channels_last[] = {0, 2, 3, 1};
+  int64_t s = 1;
+  for (int i = ndim - 1; i >= 0;
+       i--) { /* only a tensor without elements can overflow here, and its strides are unused */
+    int a = image ? channels_last[i] : i;
+    t->stride[a] = s;
+    if (__builtin_mul_overflow(s, shape[a], &s)) s = 0;
   }
   int st = luni_storage_new(c, dev, bytes, &t->storage);
   if (st) {
@@ -150,9 +149,9 @@ static double read_element(const void *p, lun_dtype d, int64_t i) {
 }
 
 /* Whole-number dtypes truncate toward zero and saturate; NaN becomes 0. */
-static int64_t to_integer(double v, double lo, double hi) {
+static int64_t to_integer(double v, int64_t lo, int64_t hi) {
   if (!(v == v)) return 0;
-  return v <= lo ? (int64_t)lo : v >= hi ? (hi >= 9.2e18 ? INT64_MAX : (int64_t)hi) : (int64_t)v;
+  return v <= (double)lo ? lo : v >= (double)hi ? hi : (int64_t)v; /* (double)INT64_MAX is 2^63 */
 }
 
 static void write_element(void *p, lun_dtype d, int64_t i, double v) {
@@ -161,7 +160,7 @@ static void write_element(void *p, lun_dtype d, int64_t i, double v) {
   case LUN_BF16: ((uint16_t *)p)[i] = lun_float_bf16((float)v); break;
   case LUN_F16: ((uint16_t *)p)[i] = lun_float_f16((float)v); break;
   case LUN_F64: ((double *)p)[i] = v; break;
-  case LUN_I64: ((int64_t *)p)[i] = to_integer(v, -9.3e18, 9.3e18); break;
+  case LUN_I64: ((int64_t *)p)[i] = to_integer(v, INT64_MIN, INT64_MAX); break;
   case LUN_U8: ((uint8_t *)p)[i] = (uint8_t)to_integer(v, 0, 255); break;
   default: ((uint8_t *)p)[i] = v != 0;
   }

@@ -165,6 +165,7 @@ typedef struct {
   lun_param arg[LUN_MAX_ARGS];
   char out_name[LUN_MAX_OUTS][24];
   bool out_image[LUN_MAX_OUTS];
+  bool out_constant[LUN_MAX_OUTS]; /* "norm:constant": carries no gradient (statistics kept for the backward op) */
 } lun_signature;
 
 int lun_op_count(const lun_context *c);

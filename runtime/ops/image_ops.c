@@ -92,7 +92,7 @@ static const char *const resize_samples[] = {"x=unit[2,3,5,6]@f32 height=8 width
 const lun_op LUN_ROW(resize) = {
     .name = "resize",
     .args = "x:image height:int width:int filter:choice(bicubic|bilinear)=bicubic clamp:bool=false -> y:image",
-    .doc = "Images (n,c,h,w) at another size, antialiased, as f32; u8 pixels become x/255.\n"
+    .doc = "Images (n,c,h,w) as (n,c,height,width), antialiased, as f32; u8 pixels become x/255.\n"
            "The filter widens when shrinking, weights sum to 1, pixel centres lie at half integers (Pillow's rule).\n"
            "bicubic (a = -0.5) overshoots; clamp keeps the result in [0, 1].",
     .shape = resize_shape,
@@ -131,7 +131,7 @@ const lun_op LUN_ROW(crop_resize) = {
     .name = "crop_resize",
     .args = "x:image boxes:constant height:int width:int filter:choice(bicubic|bilinear)=bicubic clamp:bool=true -> "
             "y:image",
-    .doc = "A box of each image, resized as resize does; pixels outside the box have no part.\n"
+    .doc = "A box of each image, resized as resize does (filter, clamp); pixels outside the box have no part.\n"
            "boxes (n,4) i64: top, left (counted from 1), height, width.",
     .shape = crop_resize_shape,
     .cpu = crop_resize_cpu,
@@ -192,8 +192,8 @@ static void adjust_step(lun_call *c, int64_t i, float *p, int h, int w, float *s
 
 static int adjust_color_cpu(lun_call *c) { return each_image(c, adjust_step, false, 0); }
 
-static const char *const adjust_color_samples[] = {"x=unit[2,3,5,6]@f32 factors=unit[2,4]@f32 order=(1,2,3)",
-                                                   "x=unit[1,3,4,4]@f32 factors=unit[1,4]@f32 order=(2,1)", NULL};
+static const char *const adjust_color_samples[] = {"x=unit[2,3,5,6]@f32 factors=low[2,4]@f32 order=(1,2,3)",
+                                                   "x=unit[1,3,4,4]@f32 factors=low[1,4]@f32 order=(2,1)", NULL};
 const lun_op LUN_ROW(adjust_color) = {
     .name = "adjust_color",
     .args = "x:image factors:constant order:ints -> y:image",
@@ -292,7 +292,7 @@ const lun_op LUN_ROW(gaussian_blur) = {
     .name = "gaussian_blur",
     .args = "x:image sigma:float radius:int=0 border:choice(replicate|reflect)=replicate -> y:image",
     .doc = "Gaussian blur with 2 radius + 1 taps at whole pixels that sum to 1; radius 0 means ceil(3 sigma).\n"
-           "Outside the image: the edge pixel repeated, or reflection without repeating the edge pixel.",
+           "border: outside the image the edge pixel repeated, or reflection without repeating the edge pixel.",
     .shape = gaussian_blur_shape,
     .cpu = gaussian_blur_cpu,
     .no_grad = "used on data",

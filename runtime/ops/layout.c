@@ -293,7 +293,7 @@ static int range(lun_call *c, const int64_t *shape, int ndim, int *axis, int64_t
   if (start < 1 || start > size + 1 || stop < start - 1 || stop > size)
     return lun_bad(c, LUN_EARG, "%lld..%lld is outside axis %d, which holds 1..%lld%s", (long long)start,
                    (long long)stop, *axis + 1, (long long)size, start == 0 ? " (positions count from 1)" : "");
-  *count = (stop - start) / step + (stop >= start);
+  *count = stop < start ? 0 : (stop - start) / step + 1;
   return LUN_OK;
 }
 

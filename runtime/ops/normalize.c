@@ -30,7 +30,7 @@ static int normalize_backward(lun_call *c, lun_tensor *const *dout, lun_tensor *
 static const char *const normalize_samples[] = {"x=normal[4,3]", "x=normal[1,1]", "x=normal[0,3]", NULL};
 const lun_op LUN_ROW(normalize) = {
     .name = "normalize",
-    .args = "x:tensor floor:float=1e-12 -> y norm",
+    .args = "x:tensor floor:float=1e-12 -> y norm:constant",
     .doc = "Each row of x (n,d) divided by its Euclidean length, which counts as at least floor.\n"
            "Second output: the lengths (n), which the gradient reads; it carries no gradient.",
     .shape = normalize_shape,

@@ -127,8 +127,8 @@ const lun_op LUN_ROW(adamw_step) = {
             "eps:float=1e-8 weight_decay:float=0.01",
     .doc = "One step of AdamW (Loshchilov and Hutter 2019): moments first and second (zeros at first) with decay beta1 "
            "and beta2,\n"
-           "bias-corrected for step (counted from 1), eps in the denominator, weight_decay decoupled. params, grads "
-           "pair up; f32 or f64.",
+           "bias-corrected for step (counted from 1), eps in the denominator, weight_decay decoupled, all "
+           "times lr. params, grads pair up; f32 or f64.",
     .shape = adamw_shape,
     .cpu = adamw_cpu,
     .no_grad = "it updates in place",

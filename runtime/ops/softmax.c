@@ -127,7 +127,7 @@ static const char *const cross_entropy_samples[] = {"logits=normal[4,3] labels=p
                                                     "logits=normal[1,1] labels=pos1[1]", NULL};
 const lun_op LUN_ROW(cross_entropy) = {
     .name = "cross_entropy",
-    .args = "logits:tensor labels:constant -> loss lse",
+    .args = "logits:tensor labels:constant -> loss lse:constant",
     .doc = "The mean over rows of -log softmax(logits)[label]; logits (n,k), labels (n) i64 counted from 1.\n"
            "Second output: log-sum-exp of each row, which the gradient reads; it carries no gradient.",
     .shape = cross_entropy_shape,

@@ -62,7 +62,7 @@ static const char *const simclr_samples[] = {"z1=normal[4,3] z2=normal[4,3]",
                                              "z1=normal[1,2] z2=normal[1,2]", NULL};
 const lun_op LUN_ROW(simclr) = {
     .name = "simclr",
-    .args = "z1:tensor z2:tensor temperature:float=0.5 -> loss z norm lse",
+    .args = "z1:tensor z2:tensor temperature:float=0.5 -> loss z:constant norm:constant lse:constant",
     .doc = "SimCLR's NT-Xent loss of two views z1, z2 (n,d): mean over the 2n samples of -log softmax of the positive "
            "pair's\n"
            "cosine similarity / temperature among the other 2n-1 (Chen et al. 2020, equation 1). Inputs are "

@@ -38,8 +38,11 @@ int lun_open(lun_context **out) {
   return LUN_OK;
 }
 
+void **lun_engine_slot(lun_context *c) { return &c->engine; }
+
 void lun_close(lun_context *c) {
   if (!c) return;
+  lun_cpu_engine_close(c);
   luni_registry_free(c);
   free(c);
 }

@@ -32,6 +32,7 @@ struct lun_context {
   char backend_reason[LUN_NDEVICES][256]; /* why a device is absent */
   const char *isa;
   int threads;
+  void *engine; /* what the CPU engine keeps between calls */
   /* tape */
   bool grad_enabled, trace_nan;
   uint64_t sequence;

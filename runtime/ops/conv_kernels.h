@@ -68,8 +68,7 @@ static int FN(conv2d_dw)(lun_call *c) {
             for (int64_t j = 0; j < g.ow; j++) {
               int64_t v = j * g.stride + q - g.pad;
               if (v < 0 || v >= g.w) continue;
-              s += (double)LOAD(x[((n * g.h + h) * g.w + v) * g.c + ch]) *
-                   (double)LOAD(dy[(row * g.ow + j) * g.k + o]);
+              s += (double)LOAD(x[((n * g.h + h) * g.w + v) * g.c + ch]) * (double)LOAD(dy[(row * g.ow + j) * g.k + o]);
             }
           }
           dw[((o * g.c + ch) * g.kh + p) * g.kw + q] = (ACC)s;

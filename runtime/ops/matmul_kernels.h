@@ -28,31 +28,34 @@ static int FN(matmul)(lun_call *c) {
   const lun_tensor *a = c->arg[0].t, *b = c->arg[1].t, *y = c->out[0];
   product_size s = product_of(c);
   for (int64_t i = 0; i < s.batch; i++)
-    FN(product)(s.m, s.n, s.k, LUN_DATA(ELEM, a) + i * s.m * s.k, c->arg[2].b,
-                (const ACC *)b->storage->data + b->offset + i * s.k * s.n, c->arg[3].b, NULL,
-                LUN_DATA(ELEM, y) + i * s.m * s.n, c->threads);
+    FN(product)
+    (s.m, s.n, s.k, LUN_DATA(ELEM, a) + i * s.m * s.k, c->arg[2].b,
+     (const ACC *)b->storage->data + b->offset + i * s.k * s.n, c->arg[3].b, NULL, LUN_DATA(ELEM, y) + i * s.m * s.n,
+     c->threads);
   return LUN_OK;
 }
 
 static int FN(linear)(lun_call *c) {
   const lun_tensor *x = c->arg[0].t, *w = c->arg[1].t, *b = c->arg[2].t;
   int64_t k = w->shape[1], out = w->shape[0];
-  FN(product)(leading(x), out, k, LUN_DATA(ELEM, x), false, LUN_DATA(ACC, w), true, b ? LUN_DATA(ACC, b) : NULL,
-              LUN_DATA(ELEM, c->out[0]), c->threads);
+  FN(product)
+  (leading(x), out, k, LUN_DATA(ELEM, x), false, LUN_DATA(ACC, w), true, b ? LUN_DATA(ACC, b) : NULL,
+   LUN_DATA(ELEM, c->out[0]), c->threads);
   return LUN_OK;
 }
 
 static int FN(linear_dx)(lun_call *c) {
   const lun_tensor *dy = c->arg[0].t, *w = c->arg[1].t;
-  FN(product)(leading(dy), w->shape[1], w->shape[0], LUN_DATA(ELEM, dy), false, LUN_DATA(ACC, w), false, NULL,
-              LUN_DATA(ELEM, c->out[0]), c->threads);
+  FN(product)
+  (leading(dy), w->shape[1], w->shape[0], LUN_DATA(ELEM, dy), false, LUN_DATA(ACC, w), false, NULL,
+   LUN_DATA(ELEM, c->out[0]), c->threads);
   return LUN_OK;
 }
 
 static int FN(linear_dw)(lun_call *c) {
   const lun_tensor *x = c->arg[0].t, *dy = c->arg[1].t, *dw = c->out[0];
-  FN(outer)(leading(dy), dw->shape[0], dw->shape[1], LUN_DATA(ELEM, dy), LUN_DATA(ELEM, x), LUN_DATA(ACC, dw),
-            c->threads);
+  FN(outer)
+  (leading(dy), dw->shape[0], dw->shape[1], LUN_DATA(ELEM, dy), LUN_DATA(ELEM, x), LUN_DATA(ACC, dw), c->threads);
   return LUN_OK;
 }
 

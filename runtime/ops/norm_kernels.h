@@ -147,8 +147,9 @@ static int FN(norm_forward)(lun_call *c, const norm_args *a, activation act) {
   ACC *mean = LUN_DATA(ACC, c->out[1]), *rstd = LUN_DATA(ACC, c->out[2]), *scale;
   LUN_TRY(FN(choose_statistics)(c, a, LUN_DATA(ELEM, a->x), rows, ch, mean, rstd));
   LUN_TRY(FN(affine)(c, a->gamma, a->beta, rstd, ch, &scale));
-  FN(normalize)(c, LUN_DATA(ELEM, a->x), a->residual ? LUN_DATA(ELEM, a->residual) : NULL, rows, ch, mean, scale,
-                scale + ch, act, LUN_DATA(ELEM, c->out[0]));
+  FN(normalize)
+  (c, LUN_DATA(ELEM, a->x), a->residual ? LUN_DATA(ELEM, a->residual) : NULL, rows, ch, mean, scale, scale + ch, act,
+   LUN_DATA(ELEM, c->out[0]));
   lun_scratch_free(c, scale);
   return LUN_OK;
 }
@@ -158,8 +159,9 @@ static int FN(normalize_relu)(lun_call *c) {
   const lun_tensor *x = c->arg[0].t;
   ACC *scale;
   LUN_TRY(FN(affine)(c, c->arg[3].t, c->arg[4].t, LUN_DATA(ACC, c->arg[2].t), x->shape[1], &scale));
-  FN(normalize)(c, LUN_DATA(ELEM, x), NULL, pixels(x), x->shape[1], LUN_DATA(ACC, c->arg[1].t), scale,
-                scale + x->shape[1], RELU, LUN_DATA(ELEM, c->out[0]));
+  FN(normalize)
+  (c, LUN_DATA(ELEM, x), NULL, pixels(x), x->shape[1], LUN_DATA(ACC, c->arg[1].t), scale, scale + x->shape[1], RELU,
+   LUN_DATA(ELEM, c->out[0]));
   lun_scratch_free(c, scale);
   return LUN_OK;
 }
@@ -258,15 +260,16 @@ static int FN(norm_backward)(lun_call *c, const norm_grad_args *a, activation ac
     dgamma[k] = (ACC)(dot * r);
     offset[k] = slope[k] = 0;
     if (!a->training || !rows) continue; /* constant statistics: dx = scale g */
-    double dm = a->dmean ? (double)LUN_DATA(ACC, a->dmean)[k] : 0, ds = a->drstd ? (double)LUN_DATA(ACC, a->drstd)[k] : 0;
+    double dm = a->dmean ? (double)LUN_DATA(ACC, a->dmean)[k] : 0,
+           ds = a->drstd ? (double)LUN_DATA(ACC, a->drstd)[k] : 0;
     offset[k] = (ACC)(((double)scale[k] * sum - dm) / (double)rows);
     slope[k] = (ACC)((((double)scale[k] * dot + ds * r) * r * r) / (double)rows);
   }
 #pragma omp parallel for num_threads(c->threads) schedule(static) if (rows * ch > 16384)
   for (int64_t s = 0; s < chunks; s++) { /* backwards: the end is still in cache */
     int64_t b = chunks - 1 - s, at = b * size * ch, n = b == chunks - 1 ? rows - b * size : size;
-    FN(chunk_dx)(x + at, dy + at, y ? y + at : NULL, n, ch, mean, scale, beta, offset, slope, act, dx + at,
-                 dr ? dr + at : NULL);
+    FN(chunk_dx)
+    (x + at, dy + at, y ? y + at : NULL, n, ch, mean, scale, beta, offset, slope, act, dx + at, dr ? dr + at : NULL);
   }
   lun_scratch_free(c, scratch);
   lun_scratch_free(c, scale);

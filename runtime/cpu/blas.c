@@ -1,0 +1,98 @@
+/* blas.c: loads OpenBLAS and calls its GEMM. */
+#include "cpu/state.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* OpenBLAS 0.3.21 takes its SSE3 kernels on CPUs newer than it, five times slower; it reads this variable while it is
+** loaded. NULL: let it choose. */
+static const char *core_type(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl"))
+    return "SKYLAKEX";
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return __builtin_cpu_is("amd") ? "ZEN" : "HASWELL";
+#endif
+  return NULL;
+}
+
+/* The OpenMP flavour first: it shares its threads with oneDNN and with our own kernels, where the pthread flavour's
+** threads compete with theirs. Debian and Ubuntu keep every flavour in a folder of its own. */
+static void *load(char *why, size_t size) {
+  static const char *const names[] = {
+#ifdef LUN_MULTIARCH
+      "/usr/lib/" LUN_MULTIARCH "/openblas-openmp/libopenblas.so.0",
+#endif
+      "libopenblas.so.0", "libopenblas.so"};
+  const char *asked = getenv("LUNETTE_OPENBLAS");
+  void *lib = NULL;
+  if (asked)
+    lib = dlopen(asked, RTLD_NOW | RTLD_LOCAL);
+  else
+    for (size_t i = 0; i < sizeof names / sizeof *names && !lib; i++) lib = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+  if (!lib) snprintf(why, size, "%s; install libopenblas0-openmp", dlerror());
+  return lib;
+}
+
+static void open_blas(lun_blas *b) {
+  const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : core_type();
+  b->tried = true;
+  if (core) setenv("OPENBLAS_CORETYPE", core, 0);
+  b->lib = load(b->why, sizeof b->why);
+  if (core) unsetenv("OPENBLAS_CORETYPE"); /* children choose for themselves */
+  if (!b->lib) return;
+  struct {
+    const char *name;
+    void **to;
+  } f[] = {{"cblas_sgemm", (void **)&b->sgemm},
+           {"cblas_dgemm", (void **)&b->dgemm},
+           {"openblas_set_num_threads", (void **)&b->set_threads},
+           {"openblas_get_config", (void **)&b->config},
+           {"openblas_get_corename", (void **)&b->core},
+           {"openblas_get_parallel", (void **)&b->parallel}};
+  for (size_t i = 0; i < sizeof f / sizeof *f; i++) {
+    *f[i].to = dlsym(b->lib, f[i].name);
+    if (*f[i].to) continue;
+    snprintf(b->why, sizeof b->why, "the library found as libopenblas.so.0 has no %s", f[i].name);
+    dlclose(b->lib);
+    b->lib = NULL;
+    return;
+  }
+}
+
+lun_blas *lun_blas_of(lun_context *c) {
+  lun_engine *e = lun_engine_of(c);
+  if (!e || e->level > LUN_ENGINE_OPENBLAS) return NULL;
+  if (!e->blas.tried) open_blas(&e->blas);
+  return e->blas.lib ? &e->blas : NULL;
+}
+
+void lun_blas_close(lun_blas *b) {
+  if (b->lib) dlclose(b->lib);
+  memset(b, 0, sizeof *b);
+}
+
+int lun_gemm(lun_context *c, lun_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a,
+             const void *b, double beta, void *y, int threads) {
+  lun_blas *blas = lun_blas_of(c);
+  if (!blas || m > INT_MAX || n > INT_MAX || k > INT_MAX) return LUN_EUNSUPPORTED;
+  if (m == 0 || n == 0) return LUN_OK;
+  if (k == 0) return LUN_EUNSUPPORTED; /* leading dimensions of 0 are not allowed */
+  int before = omp_get_max_threads();
+  omp_set_num_threads(threads);
+  if (blas->parallel() == 1) blas->set_threads(threads); /* the pthread flavour does not ask OpenMP */
+  enum CBLAS_TRANSPOSE fa = ta ? CblasTrans : CblasNoTrans, fb = tb ? CblasTrans : CblasNoTrans;
+  blasint M = (blasint)m, N = (blasint)n, K = (blasint)k, lda = ta ? M : K, ldb = tb ? K : N;
+  if (dtype == LUN_F64)
+    blas->dgemm(CblasRowMajor, fa, fb, M, N, K, 1.0, a, lda, b, ldb, beta, y, N);
+  else
+    blas->sgemm(CblasRowMajor, fa, fb, M, N, K, 1.0f, a, lda, b, ldb, (float)beta, y, N);
+  omp_set_num_threads(before);
+  return LUN_OK;
+}

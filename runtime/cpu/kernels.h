@@ -1,0 +1,25 @@
+/* kernels.h: the engine's kernels and what they share. */
+#ifndef LUN_CPU_KERNELS_H
+#define LUN_CPU_KERNELS_H
+
+#include "lunette_backend.h"
+
+int lun_cpu_matmul(lun_call *c);
+int lun_cpu_linear(lun_call *c);
+int lun_cpu_linear_dx(lun_call *c);
+int lun_cpu_linear_dw(lun_call *c);
+
+/* Convolution as im2col + GEMM, and on oneDNN. */
+int lun_im2col_forward(lun_call *c);
+int lun_im2col_dx(lun_call *c);
+int lun_im2col_dw(lun_call *c);
+#ifdef LUNETTE_ONEDNN
+int lun_onednn_forward(lun_call *c);
+int lun_onednn_dx(lun_call *c);
+int lun_onednn_dw(lun_call *c);
+#endif
+
+/* n elements converted by the op table's cast kernel, which is compiled for this CPU. */
+int lun_cpu_cast(lun_call *c, const void *from, lun_dtype from_dtype, void *to, lun_dtype to_dtype, int64_t n);
+
+#endif

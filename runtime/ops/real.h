@@ -11,6 +11,7 @@
 #define REAL_LOG  logf
 #define REAL_ABS  fabsf
 #define REAL_TINY 1e-30f
+#define REAL_INT  int32_t
 #include KERNELS
 #undef real
 #undef FN
@@ -19,6 +20,7 @@
 #undef REAL_LOG
 #undef REAL_ABS
 #undef REAL_TINY
+#undef REAL_INT
 #define real      double
 #define FN(name)  name##_f64
 #define REAL_SQRT sqrt
@@ -26,6 +28,7 @@
 #define REAL_LOG  log
 #define REAL_ABS  fabs
 #define REAL_TINY 1e-300
+#define REAL_INT  int64_t
 #include KERNELS
 #undef real
 #undef FN
@@ -34,6 +37,7 @@
 #undef REAL_LOG
 #undef REAL_ABS
 #undef REAL_TINY
+#undef REAL_INT
 #undef KERNELS
 
 #ifndef BY_REAL

@@ -204,7 +204,8 @@ t.case("every string of a run is hostile", function()
             task = "interpretability" },
           { name = bad .. "5", task = "linear_probe", from = bad } } },
       ["provenance.json"] = { [bad] = bad, program = { version = bad }, overrides = { bad } },
-      ["status.json"] = { state = bad, stage = bad, message = bad, started = bad, stages = { { name = bad .. "2", state = bad, seconds = 1 } } },
+      ["status.json"] = { state = bad, stage = bad, message = bad, started = bad,
+        stages = { { name = bad .. "2", state = bad, seconds = 1 } } },
       ["metrics.jsonl"] = json.encode { stage = bad, step = 1, loss = 1 } .. "\n" .. json.encode { stage = bad, step = 2,
         loss = bad } .. "\n",
       ["results.json"] = {

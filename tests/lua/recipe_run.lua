@@ -278,6 +278,22 @@ t.case("exit codes by what a task raises", function()
   t.equal({ code_of "not enough memory" }, { 4, "not enough memory" })
 end)
 
+t.case("errors of the runtime have the exit code of their kind, other errors after them do not", function()
+  local function code_of(kind, raised)
+    local path, out = fresh()
+    at.probe = function() error(raised, 0) end
+    local asked = kind == "interrupted" and function() return #calls > 1 and 2 or nil end or nil
+    return (runner.run(path, options { out = out, interrupted = asked, last_error = function() return kind, "conv2d: no room" end }))
+  end
+  t.equal(code_of("memory", "x.lua:3: conv2d: no room"), 4)
+  t.equal(code_of("device", "conv2d: no room"), 4)
+  t.equal(code_of("data", "conv2d: no room"), 3)
+  t.equal(code_of("divergence", "conv2d: no room"), 5)
+  t.equal(code_of("shape", "conv2d: no room"), 1)
+  t.equal(code_of("memory", "something else"), 1)
+  t.equal(code_of("interrupted", "task.lua:5: interrupted!"), 130)
+end)
+
 t.case("tasks that do not keep their promises", function()
   local path, out = fresh()
   local real = package.loaded["lunette.tasks.knn"]

@@ -24,12 +24,24 @@ function run.exit_code(problem)
   return run.exit_codes[problem.code] or run.exit_codes.error
 end
 
-local function problem_of(err, traceback)
+-- What the runtime calls its failures, where that decides the exit code.
+local RUNTIME_CODES = { data = "data", device = "device", memory = "memory", divergence = "nan", interrupted = "interrupt" }
+
+-- An error as {code, message, signal, traceback}. Errors of the runtime are texts; its last_error() says of what kind
+-- the latest was, which counts where the text is that of the error at hand.
+local function problem_of(err, session, traceback)
   if type(err) == "table" and err.message then
     return { code = err.code or "error", message = tostring(err.message), signal = err.signal }
   end
-  local message = tostring(err)
-  return { code = message:find("not enough memory", 1, true) and "memory" or "error", message = message, traceback = traceback }
+  local message, code = tostring(err), "error"
+  if message:find("not enough memory", 1, true) then code = "memory" end
+  if message:find("interrupted!", 1, true) and session.interrupted() then
+    return { code = "interrupt", signal = session.interrupted(), 
+      message = "interrupted at once: what was done since the last checkpoint is lost" }
+  end
+  local kind, text = session.last_error()
+  if text and text ~= "" and message:find(text, 1, true) then code = RUNTIME_CODES[kind] or code end
+  return { code = code, message = message, traceback = traceback }
 end
 
 -- The home folder's name is the user's: neither belongs in a file that is mailed.
@@ -288,10 +300,10 @@ local function execute(session)
         run_stage(session, index)
       end
     end
-  end, function(err) return problem_of(err, type(err) ~= "table" and debug.traceback("", 2) or nil) end)
+  end, function(err) return problem_of(err, session, type(err) ~= "table" and debug.traceback("", 2) or nil) end)
 
   -- Lua runs no handler when memory is short.
-  if not ok and (type(problem) ~= "table" or not problem.message) then problem = problem_of(problem) end
+  if not ok and (type(problem) ~= "table" or not problem.message) then problem = problem_of(problem, session) end
   local status, dir = session.status, session.dir
   local code, message = 0, nil
   if ok then
@@ -319,7 +331,9 @@ local function execute(session)
 end
 
 local function new_session(options)
+  local library = package.loaded.lunette
   return {
+    last_error = options.last_error or type(library) == "table" and library.last_error or function() end,
     options = options,
     progress = options.progress_object or progress.new { mode = options.progress },
     interrupted = options.interrupted or function() return nil end,
@@ -338,7 +352,7 @@ end
 -- A run directory given instead of a recipe is run anew, with the overrides it was run with, in another folder.
 -- options: overrides (list), out (folder), data_root, progress (mode), argv (list), and from the host program:
 -- program {version, commit, dirty}, interrupted() -> nil or signal, device_info(config) -> plain data or nil, message,
--- report(dir) -> path (false: none).
+-- last_error() -> kind, text of the runtime's latest failure (default: lunette.last_error), report(dir) -> path (false: none).
 function run.run(path, options)
   options = options or {}
   local set = {}

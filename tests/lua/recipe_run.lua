@@ -311,6 +311,17 @@ t.case("tasks that do not keep their promises", function()
   t.contains(info.message, "task 'simclr' left no weights in ")
 end)
 
+t.case("a task this build lacks is found before anything is written", function()
+  local path, out = fresh()
+  local real = package.loaded["lunette.tasks.knn"]
+  package.loaded["lunette.tasks.knn"] = nil
+  package.preload["lunette.tasks.knn"] = function() error("module 'lunette.tasks.knn' not found: taken away by the test", 0) end
+  local code, info = runner.run(path, options { out = out })
+  package.loaded["lunette.tasks.knn"], package.preload["lunette.tasks.knn"] = real, nil
+  t.equal({ code, info.message }, { 1, "this build has no task 'knn' (module lunette.tasks.knn)" })
+  t.equal(sys.stat(out), nil)
+end)
+
 t.case("what env offers", function()
   local path, out = fresh(RECIPE:gsub("s:test\" },", "s:test\", seed = 99 },"))
   local seen = {}

@@ -201,6 +201,14 @@ local function task_module(name)
   error(module, 0)
 end
 
+-- A task that this build lacks is found before the first stage has run for hours.
+local function missing_task(config)
+  for _, stage in ipairs(config.stages) do
+    local ok, problem = pcall(task_module, stage.task)
+    if not ok then return type(problem) == "table" and problem.message or tostring(problem) end
+  end
+end
+
 local function summary(results)
   local parts = {}
   for _, key in ipairs { "top1", "auroc", "auprc", "base_rate", "miou_core", "miou_spurious", "pointing", "loss" } do
@@ -370,6 +378,8 @@ function run.run(path, options)
   local program = program_of(options)
   local lacking, kind = needs.problem(config, program.version)
   if lacking then return refuse(kind, lacking) end
+  lacking = missing_task(config)
+  if lacking then return refuse("error", lacking) end
   local device = { asked = config.device }
   if options.device_info then
     local found, why = options.device_info(config)

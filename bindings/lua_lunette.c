@@ -83,11 +83,12 @@ static int last_error(lua_State *L) {
 /* interrupted([clear]): "SIGINT" or "SIGTERM" once one arrived, else nil; clear = true forgets it. */
 static int interrupted(lua_State *L) {
   lunb_state *st = lunb_get(L);
+  bool clear = lua_toboolean(L, 1);
   if (st->interrupts)
     lua_pushstring(L, st->interrupts == SIGTERM ? "SIGTERM" : "SIGINT");
   else
     lua_pushnil(L);
-  if (lua_toboolean(L, 1)) lunb_clear_interrupt(L);
+  if (clear) lunb_clear_interrupt(L);
   return 1;
 }
 

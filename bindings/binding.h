@@ -42,6 +42,7 @@ typedef struct {
   volatile sig_atomic_t defer;      /* the first signal only sets `interrupts` */
   volatile sig_atomic_t insist;     /* it arrived again: raise at every instruction until the top level is reached */
   volatile sig_atomic_t interrupts; /* the signal that ended or will end the run, until it is cleared */
+  volatile int64_t signalled_ms;    /* when the last signal came */
   lua_State *raised_in;             /* coroutine in which the last "interrupted!" was raised */
 } lunb_state;
 
@@ -106,6 +107,7 @@ void lunb_open_modules(lua_State *L);                             /* installs th
 void lunb_open_interrupts(lua_State *L);                          /* wraps coroutine.resume and wrap */
 int lunb_raise_interrupt(lua_State *L) __attribute__((noreturn)); /* "interrupted!" */
 void lunb_catch_signals(lua_State *L, bool on);
-void lunb_clear_interrupt(lua_State *L);
+void lunb_settle_interrupt(lua_State *L); /* it reached the top level: stop raising, still say that it came */
+void lunb_clear_interrupt(lua_State *L);  /* and forget it */
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 /* A signal handler gets no argument. Set while signals are caught, by the one thread that runs Lua. */
 static lunb_state *volatile caught;
@@ -19,7 +20,7 @@ static void hook(lua_State *L, lua_Debug *ar) {
   if (st->signal || st->insist) lunb_raise_interrupt(L);
 }
 
-static void stop_here(lua_State *L) { lua_sethook(L, hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1); }
+static void stop_here(lua_State *L) { lua_sethook(L, hook, LUA_MASKCOUNT, 1); }
 
 static void on_signal(int number) {
   lunb_state *st = caught;
@@ -28,6 +29,12 @@ static void on_signal(int number) {
     pthread_kill(lua_thread, number);
     return;
   }
+  /* Launchers signal a process and then its group: what comes at once is one request, not two. */
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  int64_t ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+  if (st->interrupts == number && ms - st->signalled_ms < 300) return;
+  st->signalled_ms = ms;
   if (st->defer && !st->interrupts) {
     st->interrupts = number;
     return;
@@ -54,12 +61,19 @@ int lunb_raise_interrupt(lua_State *L) {
   __builtin_unreachable();
 }
 
-void lunb_clear_interrupt(lua_State *L) {
+void lunb_settle_interrupt(lua_State *L) {
   lunb_state *st = lunb_get(L);
   lua_sethook(st->main, NULL, 0, 0);
-  st->signal = st->insist = st->interrupts = 0;
+  lua_sethook(L, NULL, 0, 0);
+  st->running = L;
+  st->signal = st->insist = 0;
   st->raised_in = NULL;
   lun_clear_interrupt(st->c);
+}
+
+void lunb_clear_interrupt(lua_State *L) {
+  lunb_settle_interrupt(L);
+  lunb_get(L)->interrupts = 0;
 }
 
 void lunb_catch_signals(lua_State *L, bool on) {

@@ -53,6 +53,7 @@ static int protected_call(lua_State *L, int args, int results) {
   lua_insert(L, base);
   int st = lua_pcall(L, args, results, base);
   lua_remove(L, base);
+  if (st != LUA_OK) lunb_settle_interrupt(L);
   return st;
 }
 
@@ -289,6 +290,8 @@ int main(int argc, char **argv) {
   int st = lua_pcall(L, 2, 1, 0), code = FAILED;
   if (st == LUA_OK)
     code = (int)lua_tointeger(L, -1);
+  else if (state.interrupts)
+    code = 128 + state.interrupts;
   else
     fprintf(stderr, "lunette: %s\n", lua_tostring(L, -1));
   lunb_catch_signals(L, false);

@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-#define IMAGE_BLUR_RADIUS 32 /* taps on each side at most; sigma 10 at three sigmas */
+#define IMAGE_BLUR_RADIUS 64 /* taps on each side at most: sigma 20 at three sigmas */
 
 /* ---- resize weights, as Pillow computes them ---- */
 

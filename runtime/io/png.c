@@ -67,15 +67,15 @@ static int decode(lun_context *c, const char *what, png_structp png, png_infop i
   png_read_info(png, info);
   if (channels == 1 && (png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR))
     return lun_fail(c, LUN_EDATA, "%s: expected a gray image, got a colour one", what);
-  channels = simplify(png, info, channels);
+  int64_t kept = simplify(png, info, channels);
   int64_t h = png_get_image_height(png, info), w = png_get_image_width(png, info);
-  if ((int64_t)png_get_rowbytes(png, info) != w * channels)
-    return lun_fail(c, LUN_EDATA, "%s: expected %lld bytes a row, got %lld", what, (long long)(w * channels),
+  if ((int64_t)png_get_rowbytes(png, info) != w * kept)
+    return lun_fail(c, LUN_EDATA, "%s: expected %lld bytes a row, got %lld", what, (long long)(w * kept),
                     (long long)png_get_rowbytes(png, info));
-  LUN_TRY(lun_empty_image(c, LUN_U8, LUN_CPU, (int64_t[]){1, channels, h, w}, out));
+  LUN_TRY(lun_empty_image(c, LUN_U8, LUN_CPU, (int64_t[]){1, kept, h, w}, out));
   *rows = malloc((size_t)h * sizeof **rows);
   if (!*rows) return lun_fail(c, LUN_EMEM, "%s: out of memory", what);
-  for (int64_t y = 0; y < h; y++) (*rows)[y] = lun_u8(*out) + y * w * channels;
+  for (int64_t y = 0; y < h; y++) (*rows)[y] = lun_u8(*out) + y * w * kept;
   png_read_image(png, *rows);
   png_read_end(png, NULL);
   return LUN_OK;

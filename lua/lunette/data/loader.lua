@@ -1,0 +1,166 @@
+--- Batches of views, made ahead by background threads while the step computes.
+---
+---   local loader = lunette.data.loader{dataset = ds, batch = 256, augment = lunette.augment "symmetric", seed = 1}
+---   for batch in loader:epoch(1) do  batch.views[1]  batch.views[2]  batch.labels  batch.ids  batch.index  end
+---
+--- Order and views are functions of (seed, epoch, position): the number of threads, stopping and going on at
+--- loader:epoch(e, first batch) change nothing. A batch's tensors are freed when the next one is asked for, so that
+--- memory stays flat; batch:keep() leaves them to the caller.
+
+local augment = require "lunette.augment"
+local io = require "lunette.io"
+local lunette = require "lunette"
+local options = require "lunette.options"
+
+local loader = {}
+loader.__index = loader
+
+local allowed = {
+  dataset = true, batch = true, augment = true, views = true, seed = true, shuffle = true, drop_last = true,
+  threads = true, prefetch = true, size = true, dtype = true,
+}
+
+local function whole(o, key, default, low)
+  local v = o[key]
+  if v == nil then v = default end
+  if math.type(v) ~= "integer" or v < low then
+    error(("loader: %s must be a whole number of at least %d, got %s"):format(key, low, tostring(v)), 3)
+  end
+  return v
+end
+
+local function check_dataset(d)
+  if type(d) ~= "table" or not lunette.is_tensor(d.images) then
+    error("loader: dataset must be a data set as lunette.data.* returns it, with images (n,3,h,w)", 3)
+  end
+  local shape = d.images:shape()
+  if #shape ~= 4 then error("loader: dataset.images must be (n,3,h,w)", 3) end
+  return shape[1]
+end
+
+-- The op's draws are addressed by epoch as 32 bits.
+local function check_epoch(epoch, first, batches)
+  if math.type(epoch) ~= "integer" or epoch < 0 or epoch > 0xffffffff then
+    error("loader: epoch must be a whole number from 0, got " .. tostring(epoch), 3)
+  end
+  if math.type(first) ~= "integer" or first < 1 or first > batches + 1 then
+    error(("loader: the first batch must lie in 1..%d, got %s"):format(batches + 1, tostring(first)), 3)
+  end
+end
+
+local batch_methods = {}
+batch_methods.__index = batch_methods
+
+--- The batch's tensors outlive the next batch and any scope; free them with t:free(), or leave them to the collector.
+function batch_methods:keep()
+  self.kept = true
+  for _, t in ipairs(self.views) do lunette.keep(t) end
+  lunette.keep(self.labels)
+  lunette.keep(self.ids)
+  return self
+end
+
+local function free_batch(batch)
+  if not batch or batch.kept then return end
+  for _, t in ipairs(batch.views) do t:free() end
+  if batch.labels then batch.labels:free() end
+  batch.ids:free()
+end
+
+function loader:order(epoch)
+  if self.shuffle then return lunette.ops.permutation(self.n, { seed = self.seed, stream = "shuffle", epoch = epoch }) end
+  return lunette.arange(1, self.n, { dtype = "i64" })
+end
+
+-- Submits the views of one batch.
+function loader:ask(order, epoch, index)
+  local first = (index - 1) * self.batch + 1
+  local ids = lunette.keep(order:narrow(1, first, math.min(first + self.batch - 1, self.n)):contiguous())
+  for view = 1, self.views do
+    local arguments = self.augment:arguments(view, { seed = self.seed, epoch = epoch, size = self.size, dtype = self.dtype })
+    arguments.images, arguments.ids = self.images, ids
+    self.queue:submit("augment", arguments)
+  end
+  return ids
+end
+
+function loader:receive(ids, index)
+  local views = {}
+  for view = 1, self.views do views[view] = self.queue:take() end
+  local labels = self.labels and lunette.ops.index_select(self.labels, 1, ids)
+  return setmetatable({ views = views, labels = labels, ids = ids, index = index }, batch_methods)
+end
+
+-- Forgets what an unfinished epoch left behind.
+function loader:stop()
+  self.queue:clear()
+  free_batch(self.current)
+  for _, ids in ipairs(self.waiting or {}) do ids:free() end
+  self.current, self.waiting = nil, nil
+  self.run = (self.run or 0) + 1
+end
+
+--- epoch(e [, first batch = 1]) -> iterator over batches {views, labels, ids, index}. One epoch runs at a time: a new
+--- call ends the one before.
+function loader:epoch(epoch, first)
+  first = first or 1
+  if not self.queue then error("loader: it was closed", 2) end
+  check_epoch(epoch, first, self.batches)
+  self:stop()
+  local run, asked, given = self.run, first - 1, first - 1
+  local order = lunette.keep(self:order(epoch))
+  local waiting = {}
+  self.waiting = waiting
+  return function()
+    if self.run ~= run or not self.queue then error("loader: this epoch ended when another began", 2) end
+    free_batch(self.current)
+    self.current = nil
+    if given == self.batches then
+      order:free()
+      return nil
+    end
+    while asked < self.batches and asked < given + 1 + self.prefetch do
+      asked = asked + 1
+      waiting[#waiting + 1] = self:ask(order, epoch, asked)
+    end
+    given = given + 1
+    self.current = self:receive(table.remove(waiting, 1), given)
+    return self.current
+  end
+end
+
+--- Ends the threads. A closed loader cannot be used again; the collector closes what was forgotten.
+function loader:close()
+  if not self.queue then return end
+  self:stop()
+  self.queue:close()
+  self.queue = nil
+end
+
+loader.__close = loader.close
+
+--- loader{dataset =, batch =, augment = lunette.augment{...}, views = 2, seed = 1, shuffle = true, drop_last = true,
+---        threads = 1, prefetch = 2, size =, dtype =}
+--- Without augment the images themselves, as lunette.augment "none" shows them, in one view. size and dtype are the views'.
+--- Fields: batches per epoch, n, batch.
+local function new(o)
+  options.check("loader", o, allowed)
+  local self = setmetatable({}, loader)
+  self.n = check_dataset(o.dataset)
+  self.batch = whole(o, "batch", nil, 1)
+  if self.batch > self.n then
+    error(("loader: a batch of %d is larger than the data set of %d images; lower batch or add data"):format(self.batch, self.n), 2)
+  end
+  local policy = o.augment or augment "none"
+  self.augment = type(policy) == "table" and policy.arguments and policy or augment(policy)
+  self.views = whole(o, "views", o.augment and #self.augment.views or 1, 1)
+  self.seed, self.size, self.dtype = whole(o, "seed", 1, math.mininteger), o.size, o.dtype
+  self.shuffle, self.drop_last = o.shuffle ~= false, o.drop_last ~= false
+  self.prefetch = whole(o, "prefetch", 2, 0)
+  self.batches = self.drop_last and self.n // self.batch or (self.n + self.batch - 1) // self.batch
+  self.images, self.labels = lunette.keep(o.dataset.images:channels_last()), o.dataset.labels
+  self.queue = io.prefetch(whole(o, "threads", 1, 1))
+  return self
+end
+
+return new

@@ -120,7 +120,7 @@ local function describe_stages(config, out)
   for i, stage in ipairs(config.stages) do
     local count = images(config, stage.data)
     local steps = stage.epochs and schema.tasks[stage.task].trains
-      and (count and ("%d x %d"):format(stage.epochs, count // stage.batch) or ("%d epochs"):format(stage.epochs)) or ""
+      and (count and ("%d x %d"):format(stage.epochs, count // stage.batch) or ("epochs: %d"):format(stage.epochs)) or ""
     rows[#rows + 1] = { tostring(i), stage.name, stage.task, stage.from or "", stage.data or "", stage.test or "", steps }
   end
   local widths = {}

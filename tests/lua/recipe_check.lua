@@ -399,6 +399,22 @@ return { format = 1, name = "x", data = { s = { kind = "shapes" } }, stages = {
   t.equal({ config.stages[1].optim.lr, config.stages[2].optim.lr }, { 0.7, 0.1 })
 end)
 
+t.case("the reference names every key with its default", function()
+  local reference = require "lunette.recipe.reference"
+  local text = reference.text()
+  for key in pairs(schema.recipe.fields) do t.contains(text, "\n  " .. key .. " ", key) end
+  for _, name in ipairs(reference.names()) do
+    local part = reference.text(name)
+    for key in pairs((schema.tasks[name] or schema.data[name]).fields) do
+      t.contains(part, "\n  " .. key .. " ", name .. "." .. key)
+    end
+  end
+  t.contains(reference.text "simclr", "temperature      temperature of the softmax; number above 0..100 (0.5)")
+  t.contains(reference.text "simclr", 'kind = "sgd" (default): stochastic gradient descent')
+  t.contains(reference.text "linear_probe", "standardise      scale features to mean 0 and variance 1 of the training split; boolean (true)")
+  t.equal(reference.text "nothing", nil)
+end)
+
 t.case("the nearest word", function()
   t.equal(suggest.distance("abcd", "acbd"), 1)
   t.equal(suggest.distance("", "abc"), 3)

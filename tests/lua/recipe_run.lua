@@ -439,17 +439,18 @@ t.case("data files: missing, wrong, changed, out of the data root: exit 3", func
   t.equal(sys.stat(out), nil, "nothing was written")
 
   sys.mkdir_p(root .. "/cifar")
-  t.write(root .. "/cifar/a.bin", "aaa")
-  t.write(root .. "/cifar/b.bin", "bbb")
+  local a, b = ("a"):rep(3073 * 70), ("b"):rep(3073)
+  t.write(root .. "/cifar/a.bin", a)
+  t.write(root .. "/cifar/b.bin", b)
   code, info = try("sha256 = { ['a.bin'] = '" .. ("0"):rep(64) .. "' }")
   t.equal(code, 3)
   t.contains(info.message, "is not the file the recipe asks for: expected SHA-256 000")
-  t.contains(info.message, "got " .. sys.sha256 "aaa")
+  t.contains(info.message, "got " .. sys.sha256(a))
 
-  code, info, out = try("sha256 = { ['a.bin'] = '" .. sys.sha256("aaa"):upper() .. "' }")
+  code, info, out = try("sha256 = { ['a.bin'] = '" .. sys.sha256(a):upper() .. "' }")
   t.equal({ code, info.message }, { 0, nil })
   t.equal(rundir.open(out):read_json("provenance.json").data.c.files,
-    { ["a.bin"] = { bytes = 3, sha256 = sys.sha256 "aaa" }, ["b.bin"] = { bytes = 3, sha256 = sys.sha256 "bbb" } })
+    { ["a.bin"] = { bytes = #a, sha256 = sys.sha256(a) }, ["b.bin"] = { bytes = #b, sha256 = sys.sha256(b) } })
 
   local path
   path, out = fresh(text:format "")
@@ -458,10 +459,20 @@ t.case("data files: missing, wrong, changed, out of the data root: exit 3", func
     error "broke"
   end
   runner.run(path, options { out = out, data_root = root })
-  t.write(root .. "/cifar/a.bin", "other")
+  t.write(root .. "/cifar/a.bin", ("c"):rep(#a))
   code, info = runner.resume(out, options())
   t.equal(code, 3)
   t.contains(info.message, "is not the file the run began with")
+
+  t.write(root .. "/cifar/a.bin", a .. "x")
+  code, info = try()
+  t.equal(code, 3)
+  t.contains(info.message, "has 215111 bytes, which is not a whole number of records of 3073")
+  t.write(root .. "/cifar/a.bin", "")
+  t.contains(select(2, try()).message, "a.bin' is empty")
+  t.write(root .. "/cifar/a.bin", a)
+  code, info, out = try(nil, { overrides = { "pretrain.data=c:train", "pretrain.batch=71" } })
+  t.equal({ code, info.message, (sys.stat(out)) }, { 3, "stages.pretrain.batch is 71, but 'c:train' has only 70 images" })
 
   os.remove(root .. "/cifar/a.bin")
   os.execute(("ln -s /etc/hostname '%s/cifar/a.bin'"):format(root))

@@ -1,6 +1,7 @@
 -- help: `lunette help [topic]` and `?topic` in the REPL. Ops come from the op table, the rest from help/surface.lua.
 local lunette = require "lunette"
 local surface = require "lunette.help.surface"
+local reference = require "lunette.recipe.reference"
 local suggest = require "lunette.recipe.suggest"
 
 local help = {}
@@ -33,7 +34,7 @@ local function wrapped(names)
 end
 
 local function topics()
-  local names = {"ops"}
+  local names = {"ops", "recipe"}
   for name in pairs(surface.topics) do names[#names + 1] = name end
   table.sort(names)
   return names
@@ -79,6 +80,12 @@ function help.text(topic)
   topic = (topic or ""):gsub("^%s+", ""):gsub("%s+$", "")
   if topic == "" then return overview() end
   if topic == "ops" or topic == "lunette.ops" then return list_ops() end
+  local part = topic:match "^recipe%s*$" and "" or topic:match "^recipe%s+(%S+)$"
+  if part then
+    local text = reference.text(part)
+    if text then return text end
+    return nil, ("no task and no kind of data '%s'%s"):format(part, suggest.hint(part, reference.names(), true))
+  end
   local name = topic:gsub("^lunette%.ops%.", ""):gsub("^lunette%.", ""):gsub("^%w+:", ""):gsub("%(.*$", "")
   local found = {surface.topics[name], in_list(surface.functions, name), in_list(surface.methods, name)}
   local texts = {}

@@ -14,13 +14,14 @@ function datafiles.root(said)
   return variable and variable ~= "" and variable or "."
 end
 
--- Splits of a data set that some stage of the recipe names.
+-- Splits of a data set that the recipe's stages read: those they name, and for the mean and deviation that images are
+-- normalised with, the training split.
 local function used_splits(config, set)
   local used = {}
   for _, stage in ipairs(config.stages) do
     for _, key in ipairs { "data", "test" } do
       local name, split = (stage[key] or ""):match("^([^:]*):(.*)$")
-      if name == set then used[split] = true end
+      if name == set then used[split], used.train = true, true end
     end
   end
   return used
@@ -48,6 +49,15 @@ function datafiles.list(config)
   return result
 end
 
+-- A file cut short (or with something behind it) ends within a record.
+local function record_problem(kind, path, size)
+  if not kind.record_bytes then return nil end
+  if size == 0 then return ("'%s' is empty"):format(path) end
+  if size % kind.record_bytes == 0 then return nil end
+  return ("'%s' has %d bytes, which is not a whole number of records of %d: it is cut short or not such a file"):format(path, size,
+    kind.record_bytes)
+end
+
 local function found(root, relative)
   local path = load.join(root, relative)
   local info, message, code = sys.stat(path)
@@ -63,6 +73,24 @@ local function found(root, relative)
   return path, info.size
 end
 
+--- too_few(config, record) -> messages of the training stages whose batch is larger than their data.
+function datafiles.too_few(config, record)
+  local problems = {}
+  for _, stage in ipairs(config.stages) do
+    local set, split = (stage.data or ""):match("^([^:]*):(.*)$")
+    local spec = config.data[set]
+    local kind = spec and schema.data[spec.kind]
+    if kind and kind.record_bytes and schema.tasks[stage.task].trains then
+      local images = 0
+      for _, file in ipairs(kind.files(spec, split)) do images = images + record[set].files[file].bytes // kind.record_bytes end
+      if stage.batch > images then
+        problems[#problems + 1] = ("stages.%s.batch is %d, but '%s' has only %d images"):format(stage.name, stage.batch, stage.data, images)
+      end
+    end
+  end
+  return problems
+end
+
 --- hash(config, root [, earlier]) -> record for provenance.json; or nil, list of messages.
 -- `earlier`: the record of the run that is resumed; data that changed since is an error as a wrong hash is.
 function datafiles.hash(config, root, earlier)
@@ -73,7 +101,12 @@ function datafiles.hash(config, root, earlier)
   for _, entry in ipairs(datafiles.list(config)) do
     local path, size = found(root, entry.relative)
     local hash, message
-    if path then hash, message = sys.sha256_file(path) else message = size end
+    if path then
+      message = record_problem(schema.data[config.data[entry.set].kind], path, size)
+      if not message then hash, message = sys.sha256_file(path) end
+    else
+      message = size
+    end
     local before = earlier and earlier[entry.set] and earlier[entry.set].files[entry.file]
     local expected = entry.sha256 or before and before.sha256
     if not hash then
@@ -85,6 +118,7 @@ function datafiles.hash(config, root, earlier)
       record[entry.set].files[entry.file] = { bytes = size, sha256 = hash }
     end
   end
+  if #problems == 0 then problems = datafiles.too_few(config, record) end
   if #problems > 0 then return nil, problems end
   return record
 end

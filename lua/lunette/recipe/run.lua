@@ -36,7 +36,7 @@ local function problem_of(err, session, traceback)
   local message, code = tostring(err), "error"
   if message:find("not enough memory", 1, true) then code = "memory" end
   if message:find("interrupted!", 1, true) and session.interrupted() then
-    return { code = "interrupt", signal = session.interrupted(), 
+    return { code = "interrupt", signal = session.interrupted(),
       message = "interrupted at once: what was done since the last checkpoint is lost" }
   end
   local kind, text = session.last_error()

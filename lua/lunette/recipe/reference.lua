@@ -1,0 +1,101 @@
+--- The recipe's reference, written from the schema: what `lunette help recipe` shows.
+
+local json = require "lunette.json"
+local schema = require "lunette.recipe.schema"
+
+local reference = {}
+
+local function sorted(map)
+  local keys = {}
+  for key in pairs(map) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
+local function bounds(type_)
+  local low, high = type_.min or type_.above, type_.max
+  if not (low or high) then return "" end
+  if low and high then return (" %s%g..%g"):format(type_.above and "above " or "", low, high) end
+  return low and (" %s %g"):format(type_.above and "above" or "from", low) or (" up to %g"):format(high)
+end
+
+local KINDS = { record = "table", map = "table by name", variant = "table", path = "path", stage = "stage",
+  split = '"data:split"', augment = "preset or table" }
+
+local function kind_of(type_)
+  if type_.choices then return table.concat(type_.choices, " | ") end
+  if type_.type == "list" then
+    local of = kind_of(type_.of)
+    return type_.min_items and type_.min_items == type_.max_items and ("{ %d x %s }"):format(type_.min_items, of)
+      or ("{ %s, ... }"):format(of)
+  end
+  if type_.type == "number" or type_.type == "integer" then return type_.type .. bounds(type_) end
+  return KINDS[type_.type] or type_.type
+end
+
+local function default_of(type_)
+  if type_.required then return "required" end
+  if type_.default == nil then return "optional" end
+  if type(type_.default) == "table" then return next(type_.default) and json.encode(type_.default) or "{}" end
+  return type(type_.default) == "string" and ("%q"):format(type_.default) or ("%.14g"):format(type_.default)
+end
+
+-- One line a key, tables unfolded below it.
+local function list(lines, fields, indent)
+  for _, key in ipairs(sorted(fields)) do
+    local type_ = fields[key]
+    local default = type_.default == false and "false" or type_.default == true and "true" or default_of(type_)
+    lines[#lines + 1] = ("%s%-16s %s; %s (%s)"):format(indent, key, type_.doc, kind_of(type_), default)
+    if type_.type == "record" and next(type_.fields) then list(lines, type_.fields, indent .. "  ") end
+    if type_.type == "variant" and key ~= "data" then
+      for _, kind in ipairs(sorted(type_.variants)) do
+        local variant = type_.variants[kind]
+        lines[#lines + 1] = ('%s  kind = "%s"%s: %s'):format(indent, kind, kind == type_.default_kind and " (default)" or "", variant.doc)
+        list(lines, variant.fields, indent .. "    ")
+      end
+    end
+    if type_.type == "augment" then
+      lines[#lines + 1] = ("%s  presets: %s; keys of a table:"):format(indent, table.concat(sorted(schema.augment.presets), ", "))
+      list(lines, schema.augment.view.fields, indent .. "    ")
+    end
+  end
+end
+
+local function overview()
+  local lines = {
+    "A recipe is a Lua file that returns one table of data. Its keys:",
+    "",
+  }
+  list(lines, schema.recipe.fields, "  ")
+  lines[#lines + 1] = "  extends          a recipe to start from: keys merge, stages by name, lists replace"
+  lines[#lines + 1] = ""
+  lines[#lines + 1] = "Keys of every stage:"
+  lines[#lines + 1] = ""
+  list(lines, schema.stage, "  ")
+  lines[#lines + 1] = ""
+  lines[#lines + 1] = "Tasks and kinds of data; `lunette help recipe NAME` lists their settings:"
+  lines[#lines + 1] = ""
+  for _, name in ipairs(sorted(schema.tasks)) do lines[#lines + 1] = ("  %-16s %s"):format(name, schema.tasks[name].doc) end
+  for _, name in ipairs(sorted(schema.data)) do lines[#lines + 1] = ("  %-16s %s"):format(name, schema.data[name].doc) end
+  return table.concat(lines, "\n")
+end
+
+--- names() -> what `text` knows beside the overview.
+function reference.names()
+  local names = sorted(schema.tasks)
+  for _, name in ipairs(sorted(schema.data)) do names[#names + 1] = name end
+  return names
+end
+
+--- text([name]) -> the overview, or the settings of a task or of a kind of data; nil where there is none of that name.
+function reference.text(name)
+  if not name or name == "" then return overview() end
+  local entry = schema.tasks[name] or schema.data[name]
+  if not entry then return nil end
+  local lines = { ("%s: %s"):format(name, entry.doc), "" }
+  list(lines, entry.fields, "  ")
+  if entry.splits then lines[#lines + 1] = "  splits: " .. table.concat(entry.splits, ", ") end
+  return table.concat(lines, "\n")
+end
+
+return reference

@@ -129,7 +129,7 @@ static const char *const crop_resize_samples[] = {"x=unit[3,3,5,6]@f32 boxes=pos
                                                   "x=byte[1,3,5,6]@u8 boxes=pos3[1,4] height=6 width=2", NULL};
 const lun_op LUN_ROW(crop_resize) = {
     .name = "crop_resize",
-    .args = "x:image boxes:constant height:int width:int filter:choice(bicubic|bilinear)=bicubic clamp:bool=true -> "
+    .args = "x:image boxes:constant height:int width:int filter:choice(bicubic|bilinear)=bicubic clamp:bool=false -> "
             "y:image",
     .doc = "A box of each image, resized as resize does (filter, clamp); pixels outside the box have no part.\n"
            "boxes (n,4) i64: top, left (counted from 1), height, width.",

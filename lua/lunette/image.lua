@@ -34,7 +34,6 @@ local function as_bytes(who, t)
   if #s ~= 4 or s[1] ~= 1 or (s[2] ~= 1 and s[2] ~= 3) then
     error(("%s: expected one picture (h,w), (1|3,h,w) or (1,1|3,h,w), got (%s)"):format(who, table.concat(t:shape(), ",")), 3)
   end
-  if x:dtype() == "bool" then x = x:to("u8") * 255 end
   if x:dtype() ~= "u8" then
     local unit = x:to("f32")
     x = lunette.ops.minimum(lunette.ops.maximum(unit * 255 + 0.5, 0), 255.5):to("u8")

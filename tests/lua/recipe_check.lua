@@ -411,7 +411,8 @@ t.case("the reference names every key with its default", function()
   end
   t.contains(reference.text "simclr", "temperature      temperature of the softmax; number above 0..100 (0.5)")
   t.contains(reference.text "simclr", 'kind = "sgd" (default): stochastic gradient descent')
-  t.contains(reference.text "linear_probe", "standardise      scale features to mean 0 and variance 1 of the training split; boolean (true)")
+  t.contains(reference.text "linear_probe",
+    "standardise      scale features to mean 0 and variance 1 of the training split; boolean (true)")
   t.equal(reference.text "nothing", nil)
 end)
 

@@ -34,6 +34,13 @@ t.case("the quickstart is valid and has the stages its readers expect", function
   t.equal(names, { "random_probe", "pretrain", "probe", "qscore", "regularized", "regularized_probe", "maps" })
 end)
 
+t.case("the other example recipes are valid", function()
+  for _, name in ipairs { "cifar10_simclr.lua" } do
+    local config, list = recipe.load(t.root .. "/examples/" .. name)
+    t.ok(config, tostring(list))
+  end
+end)
+
 t.case("defaults are filled in and `like` is gone", function()
   local _, config = problems(small { more = '{ name = "again", like = "probe", l2 = 1 },' })
   local again, probe = config.stages[3], config.stages[2]

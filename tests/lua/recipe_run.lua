@@ -82,7 +82,7 @@ local function run_to_end(more)
   return out, runner.run(path, o)
 end
 
-t.case("a run writes everything DESIGN's readers look for", function()
+t.case("a run directory holds all that its readers look for", function()
   local path, out = fresh()
   local code, info = runner.run(path, options { out = out, overrides = { "pretrain.epochs=3" }, argv = { "lunette", "run", path } })
   t.equal({ code, info.message }, { 0, nil })
@@ -158,6 +158,26 @@ t.case("interrupted: exit 130 or 143 with a checkpoint; resume gives what an uni
     t.equal(calls, { "pretrain@2", "probe", "near" })
     same_as_uninterrupted(out)
   end
+end)
+
+t.case("interrupted again and again, in the middle of epochs", function()
+  local path, out = fresh()
+  local asked = 2
+  local function interrupted() return asked end
+  t.equal((runner.run(path, options { out = out })), 0)
+  path, out = fresh()
+  -- A signal that is there from the start is heard before the first stage begins.
+  t.equal((runner.run(path, options { out = out, interrupted = interrupted })), 130)
+  t.equal(calls, {})
+  for _ = 1, 3 do
+    asked = nil
+    at.pretrain = function() asked = 2 end
+    t.equal((runner.resume(out, options { interrupted = interrupted })), 130)
+  end
+  at, asked = {}, nil
+  t.equal((runner.resume(out, options())), 0)
+  t.equal(calls, { "pretrain", "pretrain@1", "pretrain@2", "pretrain@3", "probe", "near" })
+  same_as_uninterrupted(out)
 end)
 
 t.case("between stages a signal stops the run too", function()

@@ -1,4 +1,5 @@
---- The checkpoints of one stage: folders e0001, e0002, ... that are complete or not there at all.
+--- The checkpoints of one stage: folders e0001, e0002, ... that are complete or not there at all. A second checkpoint
+--- after the same epoch (a run interrupted twice within the next one) is e0002.1: nothing is ever replaced.
 --
 -- A folder is filled under a temporary name, synced, and renamed. Its info.json says which epoch it holds, where in
 -- metrics.jsonl it was written, and the SHA-256 of every file, so that a damaged one is noticed and passed over.
@@ -20,26 +21,38 @@ function checkpoints.open(folder, options)
   return self
 end
 
--- Epochs of the complete folders, ascending.
-function checkpoints:epochs()
+-- The complete folders, oldest first: {name, epoch, serial}.
+function checkpoints:entries()
   local list = {}
   for _, name in ipairs(sys.list(self.folder) or {}) do
-    local epoch = name:match("^e(%d+)$")
-    if epoch then list[#list + 1] = math.tointeger(tonumber(epoch)) end
+    local epoch, serial = name:match("^e(%d+)$"), "0"
+    if not epoch then epoch, serial = name:match("^e(%d+)%.(%d+)$") end
+    if epoch then
+      list[#list + 1] = { name = name, epoch = math.tointeger(tonumber(epoch)), serial = math.tointeger(tonumber(serial)) }
+    end
   end
-  table.sort(list)
+  table.sort(list, function(a, b)
+    if a.epoch ~= b.epoch then return a.epoch < b.epoch end
+    return a.serial < b.serial
+  end)
   return list
 end
 
-function checkpoints:path(epoch)
-  return ("%s/e%04d"):format(self.folder, epoch)
+-- The folder for a new checkpoint after that epoch.
+function checkpoints:next_path(epoch)
+  local serial = -1
+  for _, entry in ipairs(self:entries()) do
+    if entry.epoch == epoch then serial = entry.serial end
+  end
+  local path = ("%s/e%04d"):format(self.folder, epoch)
+  return serial < 0 and path or ("%s.%d"):format(path, serial + 1)
 end
 
 --- save(epoch, write [, extra]) -> true; or nil, message, errno name, with nothing left behind.
 -- write(folder) puts the files there; it returns true (or nothing), or nil and a message, or raises. `extra` is plain
 -- data that comes back in info.extra.
 function checkpoints:save(epoch, write, extra)
-  local final = self:path(epoch)
+  local final = self:next_path(epoch)
   local temporary = final .. ".tmp"
   remove_folder(temporary)
   local ok, message, code = sys.mkdir_p(temporary)
@@ -73,7 +86,6 @@ function checkpoints:save(epoch, write, extra)
   ok, message, code = sys.write_atomic(temporary .. "/info.json", json.encode(info, { indent = 2 }) .. "\n")
   if not ok then return fail(message, code) end
 
-  remove_folder(final)
   ok, message = os.rename(temporary, final)
   if not ok then return fail(message) end
   ok, message, code = sys.fsync(self.folder)
@@ -83,8 +95,8 @@ function checkpoints:save(epoch, write, extra)
 end
 
 function checkpoints:prune()
-  local epochs = self:epochs()
-  for i = 1, #epochs - self.keep do remove_folder(self:path(epochs[i])) end
+  local entries = self:entries()
+  for i = 1, #entries - self.keep do remove_folder(self.folder .. "/" .. entries[i].name) end
 end
 
 local function read_info(folder)
@@ -106,11 +118,11 @@ end
 --- latest() -> {epoch, folder, info} of the newest checkpoint whose files are what they were, or nil; then the number
 --- of damaged ones that were passed over.
 function checkpoints:latest()
-  local epochs, damaged = self:epochs(), 0
-  for i = #epochs, 1, -1 do
-    local folder = self:path(epochs[i])
+  local entries, damaged = self:entries(), 0
+  for i = #entries, 1, -1 do
+    local folder = self.folder .. "/" .. entries[i].name
     local info = read_info(folder)
-    if info and info.epoch == epochs[i] then return { epoch = epochs[i], folder = folder, info = info }, damaged end
+    if info and info.epoch == entries[i].epoch then return { epoch = info.epoch, folder = folder, info = info }, damaged end
     damaged = damaged + 1
   end
   return nil, damaged
@@ -119,7 +131,7 @@ end
 --- clear(): removes all checkpoints of the stage, for a stage that begins anew.
 function checkpoints:clear()
   for _, name in ipairs(sys.list(self.folder) or {}) do
-    if name:find("^e%d+$") or name:find("^e%d+%.tmp$") then remove_folder(self.folder .. "/" .. name) end
+    if name:find("^e%d+$") or name:find("^e%d+%.%d+$") or name:find("^e%d+[.%d]*%.tmp$") then remove_folder(self.folder .. "/" .. name) end
   end
 end
 

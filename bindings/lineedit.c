@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <histedit.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +80,8 @@ lunb_editor *lunb_editor_open(void) {
   const char *term = getenv("TERM");
   bool capable = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
   if (!capable) return e;
+  /* libedit reads characters of the locale's encoding; this touches only what counts as a character. */
+  if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0) setlocale(LC_CTYPE, "C.UTF-8");
   e->edit = el_init("lunette", stdin, stdout, stderr);
   e->history = history_init();
   if (!e->edit || !e->history) {
@@ -132,7 +136,7 @@ static int read_edited(lunb_editor *e, const char *prompt, const char **line) {
   if (!copy) return LUNB_END;
   free(e->line);
   e->line = copy;
-  if (copy[n - 1] == '\n') copy[n - 1] = 0;
+  copy[strcspn(copy, "\n")] = 0;
   *line = copy;
   return LUNB_LINE;
 }

@@ -29,7 +29,13 @@ static void set_integer(lua_State *L, const char *key, int64_t v) {
 static int machine(lua_State *L) {
   lun_context *c = lunb_context(L);
   int64_t page = sysconf(_SC_PAGESIZE);
+  char engine[2048] = "";
+  lun_describe_engine(c, engine, sizeof engine);
   lua_createtable(L, 0, 8);
+  lua_pushstring(L, engine);
+  lua_setfield(L, -2, "engine");
+  lua_pushboolean(L, lun_fast_bf16(c));
+  lua_setfield(L, -2, "fast_bf16");
   push_cpu(L);
   lua_setfield(L, -2, "cpu");
   set_integer(L, "cores", sysconf(_SC_NPROCESSORS_ONLN));

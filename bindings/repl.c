@@ -41,26 +41,22 @@ static bool muted(const char *input) {
 
 /* A traceback up to the session's own frames: what the user did not call is of no use to them. */
 static int traceback(lua_State *L) {
-  const char *message = luaL_tolstring(L, 1, NULL);
+  luaL_tolstring(L, 1, NULL);
   if (lunb_get(L)->interrupts) return 1;
   luaL_traceback(L, L, NULL, 1);
-  const char *trace = lua_tostring(L, -1), *end = strstr(trace, "\n\t[C]: in ?");
-  const char *last = NULL; /* frames below the chunk are ours */
-  for (const char *p = trace; (p = strstr(p, "in main chunk")); p++) last = p;
-  if (last) {
-    const char *line = strchr(last, '\n');
-    if (line) end = line;
+  const char *trace = lua_tostring(L, -1), *chunk = NULL;
+  for (const char *p = trace; (p = strstr(p, "in main chunk")); p++) chunk = p; /* the last one is the input */
+  const char *end = chunk ? strchr(chunk, '\n') : strstr(trace, "\n\t(...tail calls...)\n\t[C]: in ?");
+  if (!end) end = trace + strlen(trace);
+  const char *first = strchr(trace, '\t'), *second = first ? strchr(first, '\n') : NULL;
+  if (!second || second >= end) { /* one frame says nothing that the message does not */
+    lua_pop(L, 1);
+    return 1;
   }
-  bool deep = false; /* a lone main chunk says nothing the message does not */
-  for (const char *p = strstr(trace, "\n\t"); p && (!end || p < end); p = strstr(p + 1, "\n\t"))
-    if (!strstr(p, "in main chunk") || strchr(p + 1, '\n') < strstr(p, "in main chunk")) deep = true;
-  lua_pushstring(L, message);
-  if (deep) {
-    lua_pushlstring(L, trace, end ? (size_t)(end - trace) : strlen(trace));
-    lua_pushliteral(L, "\n");
-    lua_insert(L, -2);
-    lua_concat(L, 3);
-  }
+  lua_pushliteral(L, "\n");
+  lua_pushlstring(L, trace, (size_t)(end - trace));
+  lua_remove(L, -3);
+  lua_concat(L, 3);
   return 1;
 }
 

@@ -38,6 +38,9 @@ int lun_open(lun_context **out) {
   return LUN_OK;
 }
 
+void lun_describe_engine(lun_context *c, char *buf, size_t size) { lun_cpu_describe(c, buf, size); }
+bool lun_fast_bf16(lun_context *c) { return lun_cpu_fast_bf16(c); }
+
 void **lun_engine_slot(lun_context *c) { return &c->engine; }
 
 void lun_close(lun_context *c) {

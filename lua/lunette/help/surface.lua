@@ -33,7 +33,7 @@ surface.functions = {
   {"interrupted", "lunette.interrupted([clear])", "\"SIGINT\" or \"SIGTERM\" once one arrived, else nil; clear = true forgets it."},
   {"defer_interrupts", "lunette.defer_interrupts(on)",
     "While on, the first signal only shows in lunette.interrupted(), so that a loop stops where it can save; the second raises."},
-  {"machine", "lunette.machine()", "Facts about CPU, memory and engine: {cpu, cores, memory_bytes, isa, threads, ...}."},
+  {"machine", "lunette.machine()", "Facts about CPU, memory and engine: {cpu, cores, memory_bytes, isa, threads, engine, fast_bf16, ...}."},
 }
 
 -- t:NAME(...)

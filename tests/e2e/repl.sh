@@ -1,0 +1,198 @@
+#!/bin/sh
+# The REPL on a terminal. usage: repl.sh PROGRAM TERMINAL   (TERMINAL is the driver built from terminal.c)
+program=${1:?usage: repl.sh PROGRAM TERMINAL} terminal=${2:?usage: repl.sh PROGRAM TERMINAL}
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+unset XDG_STATE_HOME LUNETTE_PATH NO_COLOR
+export HOME="$folder" TERM=xterm
+passed=0 failed=0
+
+session() { # session NAME [ARGS of the program]: the steps come on standard input
+  name=$1
+  shift
+  cat >"$folder/steps"
+  if said=$("$terminal" "$folder/steps" "$program" "$@"); then
+    passed=$((passed + 1))
+    echo "ok - $name"
+  else
+    failed=$((failed + 1))
+    echo "not ok - $name"
+    echo "$said" | sed 's/^/#   /'
+  fi
+}
+
+session "expressions print, a semicolon mutes, statements do not print" <<'END'
+expect > 
+send 6 * 7\n
+expect 42
+expect > 
+send = "a" .. "b"\n
+expect ab
+expect > 
+send 10 + 1000;\n
+expect > 
+absent 1010
+send y = {1, x = "z"}\n
+expect > 
+send y\n
+expect {1, x = "z"}
+send lunette.ones(2, 2) * 2.5\n
+expect float32 [2x2] cpu
+expect 2.5000  2.5000
+expect > 
+send ^D
+exit 0
+END
+
+session "an unfinished input goes on, a wrong one does not" <<'END'
+expect > 
+send for i = 1, 2 do\n
+expect >> 
+send print(i * 11)\n
+expect >> 
+send end\n
+expect 11
+expect 22
+expect > 
+send x = = 2\n
+expect repl[2]:1: unexpected symbol near '='
+expect > 
+send ^D
+exit 0
+END
+
+session "errors show the chunk and the user's frames only" <<'END'
+expect > 
+send function f() error("deep") end\n
+expect > 
+send f()\n
+expect repl[1]:1: deep
+expect in function 'f'
+expect > 
+absent [C]
+send print(f())\n
+expect in function 'f'
+expect repl[3]:1: in main chunk
+expect > 
+absent [C]
+send 1 + 1\n
+expect 2
+send lunette.ones(2)[0]\n
+expect index 0: positions count from 1
+expect > 
+send ^D
+exit 0
+END
+
+session "Ctrl-C ends a computation and keeps the session" <<'END'
+expect > 
+send kept = 5\n
+expect > 
+send while true do end\n
+wait 300
+send ^C
+expect interrupted!
+expect > 
+send coroutine.wrap(function() while true do end end)()\n
+wait 300
+send ^C
+expect interrupted!
+expect > 
+send x = lunette.ones(200, 200) while true do y = x * 2 end\n
+wait 300
+send ^C
+expect interrupted!
+expect > 
+send while true do pcall(function() while true do end end) end\n
+wait 300
+send ^C
+wait 500
+send ^C
+expect interrupted!
+send kept + lunette.ones(2):sum():item()\n
+expect 7.0
+expect > 
+send ^D
+exit 0
+END
+
+session "Ctrl-C at the prompt cancels the input" <<'END'
+expect > 
+send for i = 1, 2 do\n
+expect >> 
+send nonsense^C
+expect > 
+send 8 * 8\n
+expect 64
+expect > 
+send ^D
+exit 0
+END
+
+session "help" <<'END'
+expect > 
+send ?reshape\n
+expect x:tensor shape:ints -> y
+send ?reshpe\n
+expect did you mean 'reshape'
+expect > 
+send ^D
+exit 0
+END
+
+session "text beyond ASCII, and the history of earlier sessions" <<'END'
+expect > 
+send "gr\xc3\xbc\xc3\x9fe" .. "!"\n
+expect grüße!
+expect > 
+send ^D
+exit 0
+END
+session "the arrow brings back what an earlier session ran" <<'END'
+expect > 
+send ^P\n
+expect grüße" .. "!"
+expect grüße!
+expect > 
+send ^D
+exit 0
+END
+if grep -q 'grüße' "$folder/.lunette_history"; then
+  passed=$((passed + 1))
+  echo "ok - the history file is plain UTF-8"
+else
+  failed=$((failed + 1))
+  echo "not ok - the history file is plain UTF-8"
+fi
+
+session "os.exit" <<'END'
+expect > 
+send os.exit(3)\n
+exit 3
+END
+
+session "-i after -e keeps its globals" -i -e 'n = 21' <<'END'
+expect > 
+send n * 2\n
+expect 42
+expect > 
+send ^D
+exit 0
+END
+
+TERM=dumb
+session "a dumb terminal" <<'END'
+expect > 
+send 6 * 7\n
+expect 42
+send while true do end\n
+wait 300
+send ^C
+expect interrupted!
+expect > 
+send ^D
+exit 0
+END
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -44,9 +44,10 @@ local function run(p, now)
   for epoch = 1, 2 do
     for step = 1, 10 do
       now.at = now.at + 1
-      p:update { epoch = epoch, epochs = 2, step = step, steps = 10, loss = 1.23456, rate = 110.4, memory = 350 * 2 ^ 20 }
+      p:update { epoch = epoch, epochs = 2, step = (epoch - 1) * 10 + step, steps = 20, loss = 1.23456,
+        rate = 110.4, memory = 350 * 2 ^ 20 }
     end
-    p:epoch { epoch = epoch, epochs = 2, loss = 1.2, values = { top1 = 0.5 } }
+    p:epoch { epoch = epoch, epochs = 2, step = epoch * 10, steps = 20, loss = 1.2, values = { top1 = 0.5 } }
   end
   p:stage_done "top1 0.5"
   p:close()
@@ -56,8 +57,8 @@ t.case("plain: one line per epoch, nothing a log cannot hold", function()
   local p, stream, now = fixture { tty = false }
   run(p, now)
   t.equal(stream.text, "[2/7] pretrain (simclr)\n"
-    .. "[2/7] pretrain  epoch 1/2  loss 1.2  top1 0.5  ETA 10s\n"
-    .. "[2/7] pretrain  epoch 2/2  loss 1.2  top1 0.5\n"
+    .. "[2/7] pretrain  epoch 1/2  step 10/20  loss 1.2  top1 0.5  ETA 10s\n"
+    .. "[2/7] pretrain  epoch 2/2  step 20/20  loss 1.2  top1 0.5\n"
     .. "[2/7] pretrain: top1 0.5 (20s)\n")
   t.ok(not stream.text:find("[\r\27]"))
 end)
@@ -119,10 +120,19 @@ end)
 t.case("the remaining time counts from where a resumed stage goes on", function()
   local p, stream, now = fixture { tty = false }
   p:stage("a", "simclr", 1, 1)
-  p:update { epoch = 6, epochs = 10, step = 0, steps = 10 }
+  p:update { epoch = 6, epochs = 10, step = 50, steps = 100 }
   now.at = now.at + 100
-  p:epoch { epoch = 6, epochs = 10, step = 10, steps = 10 }
+  p:epoch { epoch = 6, epochs = 10, step = 60, steps = 100 }
   t.contains(stream.text, "ETA 6m40s")
+end)
+
+t.case("the remaining time without steps counts epochs", function()
+  local p, stream, now = fixture { tty = false }
+  p:stage("a", "linear_probe", 1, 1)
+  p:update { epoch = 1, epochs = 4 }
+  now.at = now.at + 10
+  p:epoch { epoch = 1, epochs = 4 }
+  t.contains(stream.text, "epoch 1/4  ETA 30s")
 end)
 
 t.finish()

@@ -68,14 +68,12 @@ end
 
 -- How much of what was left at the first update is done, above 0 to 1; nil where nobody said.
 function progress:share(state, now)
-  local function position(s)
-    if s.epochs and s.epoch then
-      local within = s.steps and s.step and s.step / s.steps or (s.epoch_done and 1 or 0)
-      return (s.epoch - 1 + within) / s.epochs
-    end
-    return s.steps and s.step and s.step / s.steps
+  local here
+  if state.steps and state.step then
+    here = state.step / state.steps
+  elseif state.epochs and state.epoch then
+    here = (state.epoch - (state.epoch_done and 0 or 1)) / state.epochs
   end
-  local here = position(state)
   if not here then return nil end
   if not self.first then self.first, self.first_at = here, now end
   if here <= self.first or self.first >= 1 then return nil end
@@ -119,7 +117,7 @@ function progress:stage(name, task, index, count)
 end
 
 --- update{epoch, epochs, step, steps, loss, rate = images/s, memory = bytes, values = {name = number}}: as often as one
---- likes. Plain mode prints it once a minute at most.
+--- likes. Steps are counted over the whole stage. Plain mode prints it once a minute at most.
 function progress:update(state)
   if self.mode == "none" then return end
   local now = self.clock()

@@ -1,5 +1,6 @@
 /* opcheck.c: the same numbers must come out of every layout, kernel, instruction set, thread count and precision. */
 #include "opcheck.h"
+#include "cpu/engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,12 +130,22 @@ void opcheck_edge_shapes(lun_context *c, const lun_op *op, report *r) {
   }
 }
 
+/* The engine as it comes up, and the engine that a machine without oneDNN has. */
 void opcheck_engine(lun_context *c, const lun_op *op, report *r) {
   if (luni_find(c, op->name)->kernel[LUN_CPU] == op->cpu) return;
+  char text[2048];
+  setenv("LUNETTE_ENGINE", "openblas", 1);
+  lun_context *lesser = harness_open(NULL, NULL);
+  if (lesser) lun_cpu_describe(lesser, text, sizeof text); /* the engine reads the environment on first use */
+  unsetenv("LUNETTE_ENGINE");
   for (int k = 0; op->samples[k]; k++) {
     sample_options o = {.real = LUN_F32};
     compare(c, c, op, op->samples[k], &o, &o, RUN_REFERENCE, RUN_TABLE, "engine against reference", 2e-5, r);
+    if (lesser && lun_op_find(lesser, op->name))
+      compare(c, lesser, op, op->samples[k], &o, &o, RUN_REFERENCE, RUN_TABLE,
+              "engine without oneDNN against reference", 2e-5, r);
   }
+  harness_close(lesser);
 }
 
 void opcheck_instruction_sets(lun_context *c, const lun_op *op, report *r) {

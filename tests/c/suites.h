@@ -11,5 +11,6 @@ Suite *suite_tape(void);
 Suite *suite_rng(void);
 Suite *suite_half(void);
 Suite *suite_memory(void);
+Suite *suite_engine(void);
 
 #endif

@@ -4,8 +4,8 @@
 #include "core/half.h"
 #include "core/op.h"
 #include "core/rng.h"
+#include "suites.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -292,7 +292,7 @@ START_TEST(wrong_arguments_are_named) {
 }
 END_TEST
 
-int main(void) {
+Suite *suite_engine(void) {
   Suite *s = suite_create("engine");
   TCase *t = tcase_create("engine");
   tcase_add_checked_fixture(t, setup, teardown);
@@ -307,10 +307,5 @@ int main(void) {
   tcase_add_test(t, a_recomputed_activation_is_not_kept);
   tcase_add_test(t, wrong_arguments_are_named);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_set_fork_status(r, CK_NOFORK); /* OpenMP's threads do not survive a fork */
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return s;
 }

@@ -173,7 +173,8 @@ local function report_outcome(command, code, info, out, err)
   elseif info.dir then
     if code ~= 0 then
       err(("lunette %s: %s"):format(command, info.message))
-      if code >= 128 then err(("go on with: lunette resume %s"):format(info.dir)) end
+      -- A run that diverged would diverge again.
+      if code ~= runner.exit_codes.nan then err(("go on with: lunette resume %s"):format(info.dir)) end
     else
       out(("run directory: %s"):format(info.dir))
       if info.report then out(("report: %s"):format(info.report)) end

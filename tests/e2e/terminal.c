@@ -107,6 +107,8 @@ static bool step(int fd, pid_t pid, const char *line) {
   rest = rest ? rest + 1 : "";
   if (!strncmp(line, "send ", 5)) {
     size_t n = decode(rest, text);
+    /* libedit prints its prompt before it takes the terminal over: type as late as people do. */
+    for (long end = now_ms() + 60; now_ms() < end;) gather(fd, 10);
     return write(fd, text, n) == (ssize_t)n;
   }
   if (!strncmp(line, "expect ", 7)) return expect(fd, rest);
@@ -139,7 +141,9 @@ int main(int argc, char **argv) {
     ok = step(fd, pid, line);
   }
   fclose(script);
-  if (!ok) printf("not met, line %d: %s\n--- output since then:\n%s\n---\n", number, line, output + seen);
+  if (!ok)
+    printf("not met, line %d: %s\n--- output since the last expect:\n%s\n--- all of it:\n%s\n---\n", number, line,
+           output + seen, output);
   kill(pid, SIGKILL);
   waitpid(pid, NULL, 0);
   return ok ? 0 : 1;

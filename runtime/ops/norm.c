@@ -301,6 +301,7 @@ static int batch_norm_relu_grad_cpu(lun_call *c) {
 
 static const char *const batch_norm_relu_grad_samples[] = {
     "dy=normal[3,4,2,3] x=normal[3,4,2,3] mean=normal[4] rstd=positive[4] gamma=normal[4] beta=normal[4]",
+    "dy=normal[3,4,2,3] x=normal[3,4,2,3] mean=normal[4] rstd=positive[4] dmean=normal[4] drstd=normal[4]",
     "dy=normal[3,2,1,1] x=normal[3,2,1,1] mean=normal[2] rstd=positive[2] training=false", NULL};
 const lun_op LUN_ROW(batch_norm_relu_grad) = {
     .name = "batch_norm_relu_grad",
@@ -331,6 +332,8 @@ static int batch_norm_add_relu_grad_cpu(lun_call *c) {
 
 static const char *const batch_norm_add_relu_grad_samples[] = {
     "dy=normal[3,4,2,3] x=normal[3,4,2,3] y=away[3,4,2,3] mean=normal[4] rstd=positive[4] gamma=normal[4]",
+    "dy=normal[3,4,2,3] x=normal[3,4,2,3] y=away[3,4,2,3] mean=normal[4] rstd=positive[4] dmean=normal[4] "
+    "drstd=normal[4]",
     "dy=normal[3,2,1,1] x=normal[3,2,1,1] y=away[3,2,1,1] mean=normal[2] rstd=positive[2] training=false", NULL};
 const lun_op LUN_ROW(batch_norm_add_relu_grad) = {
     .name = "batch_norm_add_relu_grad",

@@ -48,7 +48,8 @@ function golden.inputs(file, dtype, names, wanted)
   return list
 end
 
--- One op against its file: run(inputs...) -> y; y against `output`, gradients d<NAME> against the file's.
+-- One op against its file: run(inputs...) -> y; y against `output`, gradients d<NAME> against the file's. A case may give
+-- the tolerances f32 and f64 (relative), and `absolute`, which is enough for y in f32: a small loss of large terms.
 function golden.check(name, case)
   local file = golden.load(name)
   for _, dtype in ipairs{"f64", "f32"} do
@@ -57,7 +58,11 @@ function golden.check(name, case)
     for _, n in ipairs(case.inputs) do wanted[n] = file["d" .. n] ~= nil end
     local list = golden.inputs(file, dtype, case.inputs, wanted)
     local y = case.run(table.unpack(list, 1, #case.inputs))
-    golden.near(y, file[case.output or "y"], tolerance, name .. " " .. dtype .. " " .. (case.output or "y"))
+    local expected = file[case.output or "y"]
+    local off = (y:to("f64"):reshape(-1) - expected:reshape(-1)):abs():max(1):item()
+    if not (dtype == "f32" and case.absolute and off <= case.absolute) then
+      golden.near(y, expected, tolerance, name .. " " .. dtype .. " " .. (case.output or "y"))
+    end
     if file.dy then y:backward(file.dy:to(dtype):reshape(y:shape())) else y:backward() end
     for i, n in ipairs(case.inputs) do
       if wanted[n] then golden.near(list[i].grad, file["d" .. n], tolerance, name .. " " .. dtype .. " d" .. n) end

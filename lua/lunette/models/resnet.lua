@@ -93,8 +93,10 @@ function ResNet:features(x)
   step(self.bn1)
   if self.maxpool then step(self.maxpool) end
   for i = 1, self.stages do step(self["layer" .. i]) end
-  local pooled <close> = lunette.ops.global_avg_pool(a)
-  return pooled:to("f32"), a
+  local pooled = lunette.ops.global_avg_pool(a)
+  local h = pooled:to("f32") -- the same tensor where it is f32 already
+  if h ~= pooled then pooled:free() end
+  return h, a
 end
 
 function ResNet:forward(x)

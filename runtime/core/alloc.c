@@ -31,6 +31,16 @@ void luni_free(lun_context *c, void *p, int64_t bytes) {
   atomic_fetch_sub(&c->core_blocks, 1);
 }
 
+/* Under AddressSanitizer every block is the system allocator's own, so that its checks see reuse after free. */
+static bool uses_blocks(int64_t bytes) {
+#ifdef __SANITIZE_ADDRESS__
+  (void)bytes;
+  return false;
+#else
+  return bytes >= LUNI_BLOCK_MIN;
+#endif
+}
+
 static int raw_alloc(lun_context *c, lun_device d, int64_t bytes, void **out) {
   int64_t live = atomic_load(&c->live[d]);
   if (c->limit[d] && bytes > c->limit[d] - live)
@@ -44,7 +54,7 @@ static int raw_alloc(lun_context *c, lun_device d, int64_t bytes, void **out) {
     /* A whole number of cache lines, so that vector kernels may start anywhere aligned; never zero bytes. */
     if (bytes > INT64_MAX - 64) return lun_fail(c, LUN_EMEM, "out of memory: %lld bytes", (long long)bytes);
     size_t size = ((size_t)(bytes ? bytes : 1) + 63) / 64 * 64;
-    *out = aligned_alloc(64, size);
+    *out = uses_blocks(bytes) ? luni_block_alloc(c, bytes) : aligned_alloc(64, size);
     if (!*out)
       return lun_fail(c, LUN_EMEM, "out of memory: the system refused %lld bytes; tensors hold %lld", (long long)bytes,
                       (long long)live);
@@ -59,7 +69,9 @@ static int raw_alloc(lun_context *c, lun_device d, int64_t bytes, void **out) {
 }
 
 static void raw_free(lun_context *c, lun_device d, void *p, int64_t bytes) {
-  if (d == LUN_CPU)
+  if (d == LUN_CPU && uses_blocks(bytes))
+    luni_block_free(c, p, bytes);
+  else if (d == LUN_CPU)
     free(p);
   else
     c->backend[d]->free(c, p, bytes);

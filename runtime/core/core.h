@@ -21,6 +21,7 @@ struct lun_context {
   /* allocation */
   _Atomic int64_t live[LUN_NDEVICES], peak[LUN_NDEVICES], blocks[LUN_NDEVICES], total[LUN_NDEVICES];
   int64_t limit[LUN_NDEVICES];
+  struct luni_blocks *blocks_kept; /* blocks.c */
   _Atomic int64_t core_bytes, core_blocks;
   _Atomic int64_t fail_in; /* allocations until one fails; negative: never */
   /* ops and devices */
@@ -44,6 +45,13 @@ void *luni_alloc(lun_context *c, int64_t bytes); /* zeroed; NULL sets LUN_EMEM *
 void luni_free(lun_context *c, void *p, int64_t bytes);
 int luni_storage_new(lun_context *c, lun_device d, int64_t bytes, lun_storage **out);
 void luni_storage_release(lun_storage *s);
+
+/* blocks.c: host blocks of LUNI_BLOCK_MIN bytes and more. */
+#define LUNI_BLOCK_MIN (1 << 20)
+int luni_blocks_open(lun_context *c);
+void luni_blocks_close(lun_context *c);
+void *luni_block_alloc(lun_context *c, int64_t bytes); /* page-aligned, not zeroed; NULL: the system is out of memory */
+void luni_block_free(lun_context *c, void *p, int64_t bytes);
 
 /* tensor.c */
 int luni_tensor_new(lun_context *c, lun_tensor **out); /* a blank header */

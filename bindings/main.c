@@ -7,7 +7,6 @@
 #include "repl.h"
 
 #include <lualib.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,11 +265,6 @@ done:
 }
 
 int main(int argc, char **argv) {
-  /* glibc's best-fit heap with coalescing is the tensor cache: large blocks stay with the process. With the defaults
-   *every
-   ** activation is a fresh mmap, and every step faults its pages in anew. */
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 2147483647);
   lunb_state state = {0};
   if (lun_open(&state.c) != LUN_OK) {
     fprintf(stderr, "lunette: the runtime does not start\n");

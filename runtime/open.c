@@ -21,6 +21,10 @@ int lun_open(lun_context **out) {
   lun_context *c = calloc(1, sizeof *c);
   if (!c) return LUN_EMEM;
   atomic_store(&c->fail_in, -1);
+  if (luni_blocks_open(c)) {
+    free(c);
+    return LUN_EMEM;
+  }
   c->threads = available_cpus();
   c->grad_enabled = true;
   const lun_op *const *rows = luni_choose_table(&c->isa);
@@ -47,5 +51,6 @@ void lun_close(lun_context *c) {
   if (!c) return;
   lun_cpu_engine_close(c);
   luni_registry_free(c);
+  luni_blocks_close(c);
   free(c);
 }

@@ -1,7 +1,9 @@
 /* blocks.c: large host blocks, kept for reuse.
 **
-** A training step asks for the same sizes again and again; giving pages back each time would fault them in anew, page by
-** page, which costs more than the arithmetic on them. Freed blocks are therefore kept and handed out again by exact size.
+** A training step asks for the same sizes again and again; giving pages back each time would fault them in anew, page
+*by
+** page, which costs more than the arithmetic on them. Freed blocks are therefore kept and handed out again by exact
+*size.
 ** What is kept never pushes the total above the largest amount that was in use at once (plus a little): where a new
 ** size would, the blocks freed longest ago go back to the system first. So the process stays near its true peak.
 */

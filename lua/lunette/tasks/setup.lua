@@ -47,7 +47,7 @@ end
 function setup.precision(env)
   local p = env.precision or "auto"
   if p ~= "auto" then return p end
-  return lunette.native_bf16() and "bf16" or "f32"
+  return lunette.machine().fast_bf16 and "bf16" or "f32"
 end
 
 -- An encoder as config.model describes it, drawn from the recipe's seed, with the weights of stage `from` ("random": as

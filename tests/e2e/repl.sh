@@ -1,8 +1,10 @@
 #!/bin/sh
-# The REPL on a terminal. usage: repl.sh PROGRAM TERMINAL   (TERMINAL is the driver built from terminal.c)
-program=${1:?usage: repl.sh PROGRAM TERMINAL} terminal=${2:?usage: repl.sh PROGRAM TERMINAL}
+# The REPL on a terminal, typed at by the driver of terminal.c. usage: repl.sh PROGRAM
+program=${1:?usage: repl.sh PROGRAM}
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
+terminal="$folder/terminal"
+"${CC:-cc}" -O1 -Wall -Wextra -o "$terminal" "$(dirname "$0")/terminal.c" || exit 1
 unset XDG_STATE_HOME LUNETTE_PATH NO_COLOR
 export HOME="$folder" TERM=xterm
 passed=0 failed=0

@@ -7,7 +7,6 @@
 */
 #include "cpu/blas.h"
 #include "cpu/kernels.h"
-#include "ops/conv_geometry.h"
 
 #include <string.h>
 
@@ -61,35 +60,40 @@ static int images_in(lun_call *c, const plan *p, const lun_tensor *t, int64_t im
 
 /* (out,in,kh,kw) to (out,kh,kw,in), or back. */
 #define REORDER(name, type)                                                                                            \
-  static void name(const conv_geometry *g, const type *s, type *d, bool back) {                                        \
+  static void name(const conv_geometry *g, const type *s, type *d, bool back, int threads) {                           \
     int64_t t = g->kh * g->kw;                                                                                         \
-    for (int64_t o = 0; o < g->k; o++)                                                                                 \
-      for (int64_t ch = 0; ch < g->c; ch++)                                                                            \
-        for (int64_t i = 0; i < t; i++) {                                                                              \
-          int64_t oihw = (o * g->c + ch) * t + i, ohwi = (o * t + i) * g->c + ch;                                      \
-          if (back)                                                                                                    \
-            d[oihw] = s[ohwi];                                                                                         \
-          else                                                                                                         \
-            d[ohwi] = s[oihw];                                                                                         \
-        }                                                                                                              \
+    _Pragma("omp parallel for num_threads(threads) schedule(static)") for (int64_t o = 0; o < g->k;                    \
+                                                                           o++) for (int64_t ch = 0; ch < g->c;        \
+                                                                                     ch++) for (int64_t i = 0; i < t;  \
+                                                                                                i++) {                 \
+      int64_t oihw = (o * g->c + ch) * t + i, ohwi = (o * t + i) * g->c + ch;                                          \
+      if (back)                                                                                                        \
+        d[oihw] = s[ohwi];                                                                                             \
+      else                                                                                                             \
+        d[ohwi] = s[oihw];                                                                                             \
+    }                                                                                                                  \
   }
 REORDER(reorder_f32, float)
 REORDER(reorder_f64, double)
 
-static void reorder(const plan *p, const void *s, void *d, bool back) {
+static void reorder(const plan *p, const void *s, void *d, bool back, int threads) {
   if (p->real == LUN_F64)
-    reorder_f64(&p->g, s, d, back);
+    reorder_f64(&p->g, s, d, back, threads);
   else
-    reorder_f32(&p->g, s, d, back);
+    reorder_f32(&p->g, s, d, back, threads);
 }
 
-static void fill_columns(const plan *p, const char *x, int64_t n, char *cols, int threads) {
-  conv_geometry g = p->g;
-  int64_t run = g.c * p->size;
+void lun_im2col_unpack(const conv_geometry *g, const float *ohwi, float *oihw, int threads) {
+  reorder_f32(g, ohwi, oihw, true, threads);
+}
+
+void lun_im2col_fill(const conv_geometry *of, int64_t size, const char *x, int64_t n, char *cols, int threads) {
+  conv_geometry g = *of;
+  int64_t run = g.c * size, row_bytes = g.kh * g.kw * run;
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (int64_t row = 0; row < n * g.oh; row++)
     for (int64_t j = 0; j < g.ow; j++) {
-      char *to = cols + (row * g.ow + j) * p->taps * p->size;
+      char *to = cols + (row * g.ow + j) * row_bytes;
       for (int64_t a = 0; a < g.kh; a++)
         for (int64_t b = 0; b < g.kw; b++, to += run) {
           int64_t h = row % g.oh * g.stride + a - g.pad, v = j * g.stride + b - g.pad;
@@ -101,7 +105,7 @@ static void fill_columns(const plan *p, const char *x, int64_t n, char *cols, in
     }
 }
 
-/* The transpose of fill_columns: adds every tap to its pixel. One image per thread. */
+/* The transpose of lun_im2col_fill: adds every tap to its pixel. One image per thread. */
 #define SCATTER(name, type)                                                                                            \
   static void name(const plan *p, const type *cols, int64_t n, type *x, int threads) {                                 \
     conv_geometry g = p->g;                                                                                            \
@@ -127,12 +131,12 @@ static int forward(lun_call *c, plan *p) {
   conv_geometry g = p->g;
   const lun_tensor *bias = c->arg[2].t;
   int64_t in = g.c * g.h * g.w, out = g.k * g.oh * g.ow;
-  reorder(p, lun_data(c->arg[1].t), p->w, false);
+  reorder(p, lun_data(c->arg[1].t), p->w, false, c->threads);
   for (int64_t i = 0; i < g.n; i += p->group) {
     int64_t n = g.n - i < p->group ? g.n - i : p->group, rows = n * g.oh * g.ow;
     char *x, *y = (char *)lun_data(c->out[0]) + i * out * lun_dtype_size(p->act), *to = p->y ? p->y : y;
     LUN_TRY(images_in(c, p, c->arg[0].t, in, i, n, p->x, &x));
-    if (!p->direct) fill_columns(p, x, n, p->cols, c->threads);
+    if (!p->direct) lun_im2col_fill(&g, p->size, x, n, p->cols, c->threads);
     if (bias)
       for (int64_t r = 0; r < rows; r++) memcpy(to + r * g.k * p->size, lun_data(bias), (size_t)(g.k * p->size));
     LUN_TRY(lun_gemm(c->ctx, p->real, false, true, rows, g.k, p->taps, p->direct ? x : p->cols, p->w, bias ? 1 : 0, to,
@@ -145,7 +149,7 @@ static int forward(lun_call *c, plan *p) {
 static int dx(lun_call *c, plan *p) {
   conv_geometry g = p->g;
   int64_t in = g.c * g.h * g.w, out = g.k * g.oh * g.ow;
-  reorder(p, lun_data(c->arg[1].t), p->w, false);
+  reorder(p, lun_data(c->arg[1].t), p->w, false, c->threads);
   for (int64_t i = 0; i < g.n; i += p->group) {
     int64_t n = g.n - i < p->group ? g.n - i : p->group, rows = n * g.oh * g.ow;
     char *dy, *x = (char *)lun_data(c->out[0]) + i * in * lun_dtype_size(p->act), *to = p->x ? p->x : x;
@@ -169,11 +173,11 @@ static int dw(lun_call *c, plan *p) {
     char *x, *dy;
     LUN_TRY(images_in(c, p, c->arg[0].t, in, i, n, p->x, &x));
     LUN_TRY(images_in(c, p, c->arg[1].t, out, i, n, p->y, &dy));
-    if (!p->direct) fill_columns(p, x, n, p->cols, c->threads);
+    if (!p->direct) lun_im2col_fill(&g, p->size, x, n, p->cols, c->threads);
     LUN_TRY(lun_gemm(c->ctx, p->real, true, false, g.k, p->taps, rows, dy, p->direct ? x : p->cols, i ? 1 : 0, p->w,
                      c->threads));
   }
-  reorder(p, p->w, lun_data(c->out[0]), true);
+  reorder(p, p->w, lun_data(c->out[0]), true, c->threads);
   return LUN_OK;
 }
 

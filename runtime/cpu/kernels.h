@@ -2,7 +2,7 @@
 #ifndef LUN_CPU_KERNELS_H
 #define LUN_CPU_KERNELS_H
 
-#include "lunette_backend.h"
+#include "ops/conv_geometry.h"
 
 int lun_cpu_matmul(lun_call *c);
 int lun_cpu_linear(lun_call *c);
@@ -13,6 +13,10 @@ int lun_cpu_linear_dw(lun_call *c);
 int lun_im2col_forward(lun_call *c);
 int lun_im2col_dx(lun_call *c);
 int lun_im2col_dw(lun_call *c);
+/* Columns of n images with elements of `size` bytes: a row of kh x kw x c per output pixel. */
+void lun_im2col_fill(const conv_geometry *g, int64_t size, const char *x, int64_t n, char *cols, int threads);
+/* Weights from (out,kh,kw,in) to (out,in,kh,kw). */
+void lun_im2col_unpack(const conv_geometry *g, const float *ohwi, float *oihw, int threads);
 #ifdef LUNETTE_ONEDNN
 int lun_onednn_forward(lun_call *c);
 int lun_onednn_dx(lun_call *c);

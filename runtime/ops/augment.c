@@ -163,7 +163,8 @@ static const char *const augment_samples[] = {
     "images=byte[2,3,11,9]@u8 ids=pos2[3] seed=1 epoch=3 view=2 size=6 blur=1 solarize=0.5 gray=0.5",
     "images=byte[1,3,5,6]@u8 ids=pos1[0] seed=1 epoch=1 size=4",
     "images=unit[2,3,8,8]@f32 ids=pos2[2] seed=1 epoch=1 size=8 dtype=bf16",
-    "images=byte[2,3,8,8]@u8 ids=pos2[2] norm=positive[2,3]@f32 seed=2 epoch=1 size=8", NULL};
+    "images=byte[2,3,8,8]@u8 ids=pos2[2] norm=positive[2,3]@f32 seed=2 epoch=1 size=8",
+    NULL};
 const lun_op LUN_ROW(augment) = {
     .name = "augment",
     .args = "images:image ids:constant norm:constant? seed:int epoch:int view:int=1 size:int=0 " POLICY

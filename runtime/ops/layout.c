@@ -173,7 +173,8 @@ const lun_op LUN_ROW(fill) = {
 static int assign_shape(lun_call *c) { return lun_need_same_shape(c, 1, 0); }
 static int assign_cpu(lun_call *c) { return lun_copy(c->arg[0].t, c->arg[1].t); }
 
-static const char *const assign_samples[] = {"x=normal[3,4] from=normal[3,4]", "x=normal[3,4]@f32 from=normal[3,4]@f64", NULL};
+static const char *const assign_samples[] = {"x=normal[3,4] from=normal[3,4]", "x=normal[3,4]@f32 from=normal[3,4]@f64",
+                                             NULL};
 const lun_op LUN_ROW(assign) = {
     .name = "assign",
     .args = "x:any! from:any",

@@ -27,11 +27,10 @@ static void FN(outer)(int64_t rows, int64_t out, int64_t k, const ELEM *dy, cons
 static int FN(matmul)(lun_call *c) {
   const lun_tensor *a = c->arg[0].t, *b = c->arg[1].t, *y = c->out[0];
   product_size s = product_of(c);
-  for (int64_t i = 0; i < s.batch; i++)
-    FN(product)
-    (s.m, s.n, s.k, LUN_DATA(ELEM, a) + i * s.m * s.k, c->arg[2].b,
-     (const ACC *)b->storage->data + b->offset + i * s.k * s.n, c->arg[3].b, NULL, LUN_DATA(ELEM, y) + i * s.m * s.n,
-     c->threads);
+  for (int64_t i = 0; i < s.batch; i++) FN(product)
+  (s.m, s.n, s.k, LUN_DATA(ELEM, a) + i * s.m * s.k, c->arg[2].b,
+   (const ACC *)b->storage->data + b->offset + i * s.k * s.n, c->arg[3].b, NULL, LUN_DATA(ELEM, y) + i * s.m * s.n,
+   c->threads);
   return LUN_OK;
 }
 

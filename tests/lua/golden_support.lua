@@ -29,7 +29,7 @@ end
 
 function golden.near(got, expected, tolerance, what)
   local d = golden.difference(got, expected)
-  if not (d <= tolerance) then error({failed = ("%s: off by %.3g relative, at most %.3g expected"):format(what, d, tolerance)}, 0) end
+  if not (d <= tolerance) then error({failed = ("%s: off by %.3g relative, at most %.3g expected"):format(what, d, tolerance)}, 0) end -- luacheck: ignore 581
 end
 
 -- Inputs by name in one dtype, asking for gradients where `wanted` names them.

@@ -42,7 +42,7 @@ int LUN_LOCAL(logistic_open)(lun_call *c, double l2, int64_t rows, logistic *w) 
   LUN_TRY(lun_scratch(c, w->parts * w->params * 8, (void **)&w->grads));
   LUN_TRY(lun_scratch(c, w->parts * 8, (void **)&w->losses));
   LUN_TRY(lun_scratch(c, w->parts * block, (void **)&w->blocks));
-  return lun_scratch(c, w->classes * w->d * size, &w->weight);
+  return lun_scratch(c, BY_REAL(w->dtype, padded_classes, w->classes) * w->d * size, &w->weight);
 }
 
 void LUN_LOCAL(logistic_close)(logistic *w) {
@@ -56,7 +56,7 @@ double LUN_LOCAL(logistic_objective)(logistic *w, const void *x, const int64_t *
                                      double *grad, double *cross_entropy) {
   int64_t parts = w->parts, weights = w->classes * w->d, block = LOGISTIC_BLOCK * w->classes * lun_dtype_size(w->dtype);
   int threads = w->call->threads < parts ? w->call->threads : (int)parts;
-  BY_REAL(w->dtype, round_weights, theta, weights, w->weight);
+  BY_REAL(w->dtype, pack_weights, theta, w->d, w->classes, w->weight);
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (int64_t p = 0; p < parts; p++)
     w->losses[p] = BY_REAL(w->dtype, part_objective, x, y, rows * p / parts, rows * (p + 1) / parts, w->d, w->classes,

@@ -14,7 +14,7 @@ typedef struct {
   double *grads;  /* parts x params */
   double *losses; /* parts */
   char *blocks;   /* parts x a block of logits */
-  void *weight;   /* the weights as x's type */
+  void *weight;   /* the weights as x's type, packed */
 } logistic;
 
 /* Shape check of x (n,d) and y (n; positions 1..classes), arguments 0, 1 and 2. */

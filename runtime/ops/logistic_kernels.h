@@ -4,28 +4,38 @@
 #define LANES ((int64_t)(LOGISTIC_VECTOR / sizeof(real)))
 typedef real FN(lvec) __attribute__((vector_size(LOGISTIC_VECTOR), aligned(sizeof(real)), may_alias));
 
-/* z[i][k] = x_i . w_k + bias_k for rows [0, rows) and all classes. Indices past an end repeat the last one. */
+/* Number of classes in memory: whole vectors. */
+static int64_t FN(padded_classes)(int64_t classes) { return (classes + LANES - 1) / LANES * LANES; }
+
+/* Weights (classes,d) as (d, padded classes), zeros at the end: one vector holds all classes' weights of a feature. */
+static void FN(pack_weights)(const double *theta, int64_t d, int64_t classes, void *packed) {
+  real *w = packed;
+  int64_t stride = FN(padded_classes)(classes);
+  for (int64_t j = 0; j < d; j++)
+    for (int64_t k = 0; k < stride; k++) w[j * stride + k] = k < classes ? (real)theta[k * d + j] : 0;
+}
+
+/* z[i][k] = x_i . w_k + bias_k for rows [0, rows) and all classes; w as pack_weights leaves it. Eight rows at a time;
+** rows past the end repeat the last one. */
 static void FN(block_logits)(const real *x, int64_t rows, int64_t d, const real *w, const double *bias, int64_t classes,
                              real *z) {
-  for (int64_t i = 0; i < rows; i += 4)
-    for (int64_t k = 0; k < classes; k += 4) {
-      const real *xi[4], *wk[4];
-      FN(lvec) sum[4][4] = {{{0}}};
-      for (int64_t a = 0; a < 4; a++) {
-        xi[a] = x + (i + a < rows ? i + a : rows - 1) * d;
-        wk[a] = w + (k + a < classes ? k + a : classes - 1) * d;
+  int64_t stride = FN(padded_classes)(classes);
+  for (int64_t i = 0; i < rows; i += 8)
+    for (int64_t k = 0; k < classes; k += LANES) {
+      const real *row[8];
+      FN(lvec) sum[8] = {{0}}, total[8];
+      for (int64_t a = 0; a < 8; a++) row[a] = x + (i + a < rows ? i + a : rows - 1) * d;
+      for (int64_t j = 0; j < d; j++) {
+        FN(lvec) v = *(const FN(lvec) *)(w + j * stride + k);
+#pragma GCC unroll 8
+        for (int a = 0; a < 8; a++) sum[a] += row[a][j] * v;
       }
-      int64_t j = 0;
-      for (; j + LANES <= d; j += LANES)
-        for (int a = 0; a < 4; a++)
-          for (int b = 0; b < 4; b++) sum[a][b] += *(const FN(lvec) *)(xi[a] + j) * *(const FN(lvec) *)(wk[b] + j);
-      for (int a = 0; a < 4 && i + a < rows; a++)
-        for (int b = 0; b < 4 && k + b < classes; b++) {
-          double s = bias[k + b];
-          for (int64_t l = 0; l < LANES; l++) s += (double)sum[a][b][l];
-          for (int64_t t = j; t < d; t++) s += (double)xi[a][t] * (double)wk[b][t];
-          z[(i + a) * classes + k + b] = (real)s;
-        }
+      /* sum is only ever indexed by constants, so that it lives in registers */
+#pragma GCC unroll 8
+      for (int a = 0; a < 8; a++) total[a] = sum[a];
+      for (int a = 0; a < 8 && i + a < rows; a++)
+        for (int64_t b = 0; b < LANES && k + b < classes; b++)
+          z[(i + a) * classes + k + b] = (real)((double)total[a][b] + bias[k + b]);
     }
 }
 
@@ -56,15 +66,21 @@ static void FN(block_gradient)(const real *x, const real *z, int64_t rows, int64
     for (int64_t b = 0; b < 4; b++) kb[b] = k + b < classes ? k + b : classes - 1;
     int64_t used = classes - k < 4 ? classes - k : 4, j = 0;
     for (; j + 4 * LANES <= d; j += 4 * LANES) {
-      FN(lvec) sum[4][4] = {{{0}}};
+      FN(lvec) sum[4][4] = {{{0}}}, total[4][4];
       for (int64_t i = 0; i < rows; i++) {
         const real *xi = x + i * d + j, *zi = z + i * classes;
+#pragma GCC unroll 4
         for (int b = 0; b < 4; b++)
+#pragma GCC unroll 4
           for (int a = 0; a < 4; a++) sum[b][a] += zi[kb[b]] * *(const FN(lvec) *)(xi + a * LANES);
       }
+#pragma GCC unroll 4
+      for (int b = 0; b < 4; b++)
+#pragma GCC unroll 4
+        for (int a = 0; a < 4; a++) total[b][a] = sum[b][a];
       for (int64_t b = 0; b < used; b++)
         for (int a = 0; a < 4; a++)
-          for (int64_t l = 0; l < LANES; l++) grad[(k + b) * d + j + a * LANES + l] += (double)sum[b][a][l];
+          for (int64_t l = 0; l < LANES; l++) grad[(k + b) * d + j + a * LANES + l] += (double)total[b][a][l];
     }
     for (int64_t i = 0; i < rows && j < d; i++)
       for (int64_t b = 0; b < used; b++) {

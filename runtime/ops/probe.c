@@ -68,7 +68,8 @@ static void direction(lbfgs *o) {
 }
 
 /* Finds a length along step that satisfies the weak Wolfe conditions, by bisection and doubling; next, next_grad and
-** value are set to it. False: none was found, as happens when rounding hides the decrease. */
+** value are set to it. Where rounding hides the decrease of the value, the slope decides (Hager and Zhang 2005, the
+** approximate Wolfe conditions). False: no length was found. */
 static bool line_search(lbfgs *o, double length) {
   int64_t n = o->w.params;
   double slope = dot(o->grad, o->step, n), low = 0, high = INFINITY;
@@ -79,8 +80,10 @@ static bool line_search(lbfgs *o, double length) {
     for (int64_t i = 0; i < n; i++) o->next[i] = o->theta[i] + length * o->step[i];
     double v = objective(&o->w, lun_data(c->arg[0].t), lun_i64(c->arg[1].t), o->w.n, o->next, o->next_grad, &ce);
     o->evaluations++;
-    bool lower = v <= o->value + 1e-4 * length * slope;
-    if (lower && dot(o->next_grad, o->step, n) >= 0.9 * slope) {
+    double after = dot(o->next_grad, o->step, n), noise = o->w.dtype == LUN_F64 ? 1e-13 : 1e-6;
+    bool lower = v <= o->value + 1e-4 * length * slope ||
+                 (v <= o->value + noise * fabs(o->value) && after <= (2e-4 - 1) * slope);
+    if (lower && after >= 0.9 * slope) {
       o->value = v;
       o->cross_entropy = ce;
       return true;

@@ -1,10 +1,11 @@
---- Pictures: PNG and JPEG files as u8 tensors (c,h,w), and back.
+--- Pictures: PNG and JPEG files as u8 tensors (c,h,w), and back; overlay and montage are those of lunette.explain.
 
 local io = require "lunette.io"
 local lunette = require "lunette"
 local options = require "lunette.options"
+local picture = require "lunette.explain.picture"
 
-local image = {}
+local image = { overlay = picture.overlay, montage = picture.montage }
 
 local read_options = { channels = true, batch = true }
 

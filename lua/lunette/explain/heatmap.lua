@@ -1,0 +1,236 @@
+--- Heatmaps of features. The encoder is a module with features(x) -> h (n,r), a (n,c,h',w'): the representation and the
+--- last activation it is pooled from; head(a) -> h where that is not the mean over pixels.
+local lunette = require "lunette"
+local options_of = require "lunette.options"
+
+local allowed = {
+  feature = true, features = true, per_image = true, method = true, norm = true, unit = true, steps = true, samples = true,
+  noise = true, baseline = true, seed = true,
+}
+local methods = {}
+
+-- ---- gradients that leave no trace in the encoder ----
+
+-- Parameters stop asking for gradients while f runs, so that none is added to them and no time is spent on it.
+local function frozen(encoder, f, ...)
+  local asked, was_training = {}, encoder.training
+  for _, p in ipairs(encoder:parameters()) do
+    if p.requires_grad then asked[#asked + 1] = p end
+    p.requires_grad = false
+  end
+  if was_training then encoder:eval() end
+  local results = table.pack(pcall(f, ...))
+  for _, p in ipairs(asked) do p.requires_grad = true end
+  if was_training then encoder:train() end
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+-- (n,r) with a 1 at each row's feature: the gradient to start from, because samples do not depend on each other.
+local function one_hot(h, units)
+  local n, r = table.unpack(h:shape())
+  local wanted = lunette.tensor(units, { dtype = "f64" }):reshape(n, 1)
+  return lunette.ops.eq(lunette.arange(1, r, { dtype = "f64" }):reshape(1, r), wanted):to(h:dtype())
+end
+
+local function leaf(x)
+  local y = x:detach():clone()
+  y.requires_grad = true
+  return y
+end
+
+local function head_of(encoder)
+  return encoder.head and function(a) return encoder:head(a) end or lunette.ops.global_avg_pool
+end
+
+-- Gradient of each sample's feature with respect to the input.
+local function input_gradient(encoder, x, units)
+  local input = leaf(x)
+  local h = encoder:features(input)
+  h:backward(one_hot(h, units))
+  return input.grad
+end
+
+-- ---- the methods: (encoder, x, list of units lists, options) -> list of maps (n,h',w') ----
+
+function methods.gradcam(encoder, x, runs)
+  local _, a = lunette.no_grad(function() return encoder:features(x) end)
+  local head, maps = head_of(encoder), {}
+  for i, units in ipairs(runs) do
+    maps[i] = lunette.scope(function()
+      local last = leaf(a:to("f32"))
+      local h = head(last)
+      h:backward(one_hot(h, units))
+      return lunette.ops.gradcam(last:detach(), last.grad)
+    end)
+  end
+  return maps
+end
+
+function methods.activation(encoder, x, runs)
+  local _, a = lunette.no_grad(function() return encoder:features(x) end)
+  local n, c, h, w = table.unpack(a:shape())
+  local maps = {}
+  for i, units in ipairs(runs) do
+    maps[i] = lunette.zeros(n, h, w)
+    for k, unit in ipairs(units) do
+      if unit > c then
+        error(("heatmap: \"activation\" needs a channel per feature: the last activation has %d, feature is %d"):format(c, unit), 0)
+      end
+      maps[i]:narrow(1, k, k):copy(a:narrow(1, k, k):narrow(2, unit, unit):reshape(1, h, w):detach())
+    end
+  end
+  return maps
+end
+
+function methods.input(encoder, x, runs)
+  local maps = {}
+  for i, units in ipairs(runs) do
+    maps[i] = lunette.scope(function() return lunette.ops.channel_magnitude(input_gradient(encoder, x, units)) end)
+  end
+  return maps
+end
+
+-- Integrated gradients (Sundararajan et al. 2017): the gradient's mean along the line from the baseline, times the
+-- difference; magnitude of the sum over channels.
+function methods.integrated(encoder, x, runs, o)
+  local maps, steps = {}, o.steps or 16
+  local from = o.baseline or x * 0
+  for i, units in ipairs(runs) do
+    maps[i] = lunette.scope(function()
+      local sum
+      for k = 1, steps do
+        sum = lunette.scope(function()
+          local g = input_gradient(encoder, from + (x - from) * ((k - 0.5) / steps), units)
+          return sum and sum + g or g
+        end)
+      end
+      return (sum * (1 / steps) * (x - from)):sum({ 2 }):abs()
+    end)
+  end
+  return maps
+end
+
+-- SmoothGrad (Smilkov et al. 2017): the input gradient's mean over noisy copies; noise is a share of the input's range.
+function methods.smooth(encoder, x, runs, o)
+  local maps, samples = {}, o.samples or 16
+  local flat = x:reshape(-1)
+  local sigma = (o.noise or 0.15) * ((flat:max(1)):item() + ((-flat):max(1)):item())
+  for i, units in ipairs(runs) do
+    maps[i] = lunette.scope(function()
+      local sum
+      for k = 1, samples do
+        sum = lunette.scope(function()
+          local noise = lunette.randn(x:shape(), { seed = o.seed or 0, stream = "smooth/" .. k })
+          local g = input_gradient(encoder, x + noise * sigma, units)
+          return sum and sum + g or g
+        end)
+      end
+      return lunette.ops.channel_magnitude(sum * (1 / samples))
+    end)
+  end
+  return maps
+end
+
+-- ---- sizes, ranges, arguments ----
+
+-- (n,h',w') -> (n,h,w)
+local function enlarged(map, height, width)
+  local n, h, w = table.unpack(map:shape())
+  if h == height and w == width then return map end
+  return lunette.ops.resize(map:to("f32"):reshape(n, 1, h, w), height, width, { filter = "bilinear" }):reshape(n, height, width)
+end
+
+local function network_input(images, o)
+  if not lunette.is_tensor(images) then error("heatmap: images must be a tensor (3,h,w) or (n,3,h,w)", 0) end
+  local x = images:detach()
+  local single = x:ndim() == 3
+  if single then
+    local s = x:shape()
+    x = x:reshape(1, s[1], s[2], s[3])
+  end
+  if x:ndim() ~= 4 then
+    error(("heatmap: images must be (3,h,w) or (n,3,h,w), got (%s)"):format(table.concat(images:shape(), ",")), 0)
+  end
+  if x:dtype() == "u8" or o.norm then x = lunette.ops.normalize_images(x, { norm = o.norm }) end
+  return x:to("f32"), single
+end
+
+-- The features asked for as lists of one unit per image, and whether the answer has an axis of features.
+local function runs_of(o, n)
+  local given = (o.feature and 1 or 0) + (o.features and 1 or 0) + (o.per_image and 1 or 0)
+  if given ~= 1 then error("heatmap: give one of feature = j, features = {j, ...}, per_image = {one j or {j, ...} per image}", 0) end
+  local function constant(j)
+    local list = {}
+    for i = 1, n do list[i] = j end
+    return list
+  end
+  local function plain(list) return lunette.is_tensor(list) and list:totable() or list end
+  if o.feature then return { constant(o.feature) }, false end
+  local runs = {}
+  if o.features then
+    for i, j in ipairs(plain(o.features)) do runs[i] = constant(j) end
+    if #runs == 0 then error("heatmap: features is empty", 0) end
+    return runs, true
+  end
+  local list = plain(o.per_image)
+  if #list ~= n then error(("heatmap: per_image must hold one entry per image, got %d for %d"):format(#list, n), 0) end
+  if type(list[1]) ~= "table" then return { list }, false end
+  for i, units in ipairs(list) do
+    if #units ~= #list[1] or #units == 0 then
+      error(("heatmap: per_image must name equally many features for every image, got %d for image %d"):format(#units, i), 0)
+    end
+    for k, j in ipairs(units) do
+      runs[k] = runs[k] or {}
+      runs[k][i] = j
+    end
+  end
+  return runs, true
+end
+
+local function check_units(runs, r)
+  for _, units in ipairs(runs) do
+    for _, j in ipairs(units) do
+      if math.type(j) ~= "integer" or j < 1 or (r and j > r) then
+        error(("heatmap: feature must be a position in 1..%s, got %s%s"):format(r or "r", tostring(j),
+          j == 0 and " (positions count from 1)" or ""), 0)
+      end
+    end
+  end
+end
+
+--- heatmap(encoder, images, {feature = j | features = {j, ...} | per_image = {one j, or {j, ...}, per image},
+---   method = "gradcam", ...})
+--- images: (3,h,w) or (n,3,h,w); network input, or u8 with norm = (2,3) mean and deviation as the encoder was trained.
+--- method: "gradcam" (on the last activation), "activation" (its channel), "input" (largest magnitude of the input
+---   gradient over channels), "integrated" (steps = 16, baseline = 0), "smooth" (samples = 16, noise = 0.15, seed)
+--- unit = true stretches each map to 0..1.
+--- -> maps (n,h,w) f32 of the images' size, (n,k,h,w) with several features; without the first axis for one image (3,h,w).
+local function heatmap(encoder, images, given)
+  local o = given or {}
+  options_of.check("heatmap", o, allowed)
+  local method = methods[o.method or "gradcam"]
+  if not method then
+    local near = options_of.suggest(tostring(o.method), methods)
+    error(("heatmap: unknown method '%s'%s; one of gradcam, activation, input, integrated, smooth"):format(tostring(o.method),
+      near and (" (did you mean '" .. near .. "'?)") or ""), 2)
+  end
+  return lunette.scope(function()
+    local x, single = network_input(images, o)
+    local n, _, height, width = table.unpack(x:shape())
+    local runs, several = runs_of(o, n)
+    check_units(runs, encoder.features_out)
+    local maps = frozen(encoder, method, encoder, x, runs, o)
+    local unit_range = require("lunette.explain.masks").unit_range
+    for i, map in ipairs(maps) do
+      maps[i] = enlarged(map, height, width)
+      if o.unit then maps[i] = unit_range(maps[i]) end
+    end
+    if not several then return single and maps[1]:reshape(height, width) or maps[1] end
+    local all = lunette.zeros(n, #maps, height, width)
+    for i, map in ipairs(maps) do all:narrow(2, i, i):copy(map:reshape(n, 1, height, width)) end
+    return single and all:reshape(#maps, height, width) or all
+  end)
+end
+
+return heatmap

@@ -5,6 +5,8 @@
 --   lunette run --data-root PATH examples/cifar10_simclr.lua
 --
 -- Loss, temperature and optimizer after lightly's CIFAR-10 benchmark; few epochs, so the figures are far from its 84.7 %.
+-- Tests run this with: --data-root DATA --set pretrain.epochs=1 --set pretrain.batch=16 --set regularized.batch=16
+-- Tests run this with: --set model.width=4
 
 local batch = 128
 

@@ -29,7 +29,9 @@ end
 
 function golden.near(got, expected, tolerance, what)
   local d = golden.difference(got, expected)
-  if not (d <= tolerance) then error({failed = ("%s: off by %.3g relative, at most %.3g expected"):format(what, d, tolerance)}, 0) end -- luacheck: ignore 581
+  if not (d <= tolerance) then -- luacheck: ignore 581
+    error({failed = ("%s: off by %.3g relative, at most %.3g expected"):format(what, d, tolerance)}, 0)
+  end
 end
 
 -- Inputs by name in one dtype, asking for gradients where `wanted` names them.

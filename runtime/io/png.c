@@ -67,8 +67,12 @@ static int decode(lun_context *c, const char *what, png_structp png, png_infop i
   png_read_info(png, info);
   if (channels == 1 && (png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR))
     return lun_fail(c, LUN_EDATA, "%s: expected a gray image, got a colour one", what);
-  int64_t kept = simplify(png, info, channels);
   int64_t h = png_get_image_height(png, info), w = png_get_image_width(png, info);
+  /* Deflate packs at most 1032 to 1: a header that promises more than the file can hold costs no memory. */
+  if (h * (int64_t)png_get_rowbytes(png, info) / 1032 > s->size)
+    return lun_fail(c, LUN_EDATA, "%s: the header promises %lld x %lld pixels; %lld bytes cannot hold them", what,
+                    (long long)h, (long long)w, (long long)s->size);
+  int64_t kept = simplify(png, info, channels);
   if ((int64_t)png_get_rowbytes(png, info) != w * kept)
     return lun_fail(c, LUN_EDATA, "%s: expected %lld bytes a row, got %lld", what, (long long)(w * kept),
                     (long long)png_get_rowbytes(png, info));
@@ -81,10 +85,27 @@ static int decode(lun_context *c, const char *what, png_structp png, png_infop i
   return LUN_OK;
 }
 
+/* libpng reserves what a chunk claims before it looks for the bytes: walk over the lengths first. */
+static int check_chunks(lun_context *c, const char *what, const uint8_t *bytes, int64_t size) {
+  for (int64_t at = 8; at < size;) {
+    int64_t left = size - at - 12; /* length, type and checksum */
+    int64_t claimed = left < 0 ? 0
+                               : (int64_t)bytes[at] << 24 | (int64_t)bytes[at + 1] << 16 | (int64_t)bytes[at + 2] << 8 |
+                                     (int64_t)bytes[at + 3];
+    if (claimed > left)
+      return lun_fail(c, LUN_EDATA, "%s: offset %lld: not a readable PNG: a chunk of %lld bytes where %lld are left",
+                      what, (long long)at, (long long)claimed, (long long)(left < 0 ? 0 : left));
+    if (!memcmp(bytes + at + 4, "IEND", 4)) break; /* what follows the picture is nobody's concern */
+    at += claimed + 12;
+  }
+  return LUN_OK;
+}
+
 int lun_png_decode(lun_context *c, const char *what, const uint8_t *bytes, int64_t size, int channels,
                    lun_tensor **out) {
   *out = NULL;
   if (!lun_is_png(bytes, size)) return lun_fail(c, LUN_EDATA, "%s: offset 0: expected the signature of a PNG", what);
+  LUN_TRY(check_chunks(c, what, bytes, size));
   stream s = {.bytes = bytes, .size = size};
   png_bytep *rows = NULL;
   png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &s, on_error, on_warning);

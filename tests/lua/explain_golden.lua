@@ -67,7 +67,7 @@ t.case("one image, several features, features per image", function()
   golden.near(single, one:narrow(1, 1, 1), 0, "one image")
 end)
 
-t.case("integrated gradients add up to the feature's change", function()
+t.case("integrated and smoothed gradients: repeatable, and alike in any batch", function()
   local file = golden.load("heatmap_feature1")
   local encoder = encoder_of(file)
   for _, method in ipairs { "integrated", "smooth" } do
@@ -76,7 +76,22 @@ t.case("integrated gradients add up to the feature's change", function()
     t.ok(map:reshape(-1):max(1):item() > 0, method)
     local again = explain.heatmap(encoder, file.x, { feature = 1, method = method })
     golden.near(again, map, 0, method .. " again")
+    local alone = explain.heatmap(encoder, file.x:narrow(1, 2, 2), { features = { 4, 1 }, method = method })
+    golden.near(alone:narrow(2, 2, 2), map:narrow(1, 2, 2), 1e-5, method .. " of the second image alone")
   end
+end)
+
+t.case("integrated gradients of a linear feature are input times weight", function()
+  local Linear = nn.module.class("Linear")
+  function Linear:build() self.features_out = 2 end
+  local weight = lunette.randn(1, 3, 4, 4, { seed = 8 })
+  function Linear.features(_, x)
+    local a = x * weight
+    return lunette.ops.cat(a:sum({ 2, 3, 4 }):reshape(-1, 1), (a * 2):sum({ 2, 3, 4 }):reshape(-1, 1), 2), a
+  end
+  local x = lunette.randn(2, 3, 4, 4, { seed = 9 })
+  local map = explain.heatmap(Linear(), x, { feature = 2, method = "integrated", steps = 4 })
+  golden.near(map, (x * weight * 2):sum({ 2 }):abs(), 1e-5, "map")
 end)
 
 t.case("maps against masks", function()

@@ -51,7 +51,7 @@ local function input_gradient(encoder, x, units)
   return input.grad
 end
 
--- ---- the methods: (encoder, x, list of units lists, options) -> list of maps (n,h',w') ----
+-- ---- the methods on the last activation: (encoder, x, list of units lists, options) -> list of maps (n,h',w') ----
 
 function methods.gradcam(encoder, x, runs)
   local _, a = lunette.no_grad(function() return encoder:features(x) end)
@@ -83,53 +83,65 @@ function methods.activation(encoder, x, runs)
   return maps
 end
 
-function methods.input(encoder, x, runs)
-  local maps = {}
-  for i, units in ipairs(runs) do
-    maps[i] = lunette.scope(function() return lunette.ops.channel_magnitude(input_gradient(encoder, x, units)) end)
-  end
-  return maps
-end
+-- ---- the methods through the whole network: (encoder, x, units, options, baseline) -> maps (n,h,w) ----
+
+local through = {}
+
+function through.input(encoder, x, units) return lunette.ops.channel_magnitude(input_gradient(encoder, x, units)) end
 
 -- Integrated gradients (Sundararajan et al. 2017): the gradient's mean along the line from the baseline, times the
 -- difference; magnitude of the sum over channels.
-function methods.integrated(encoder, x, runs, o)
-  local maps, steps = {}, o.steps or 16
-  local from = o.baseline or x * 0
-  for i, units in ipairs(runs) do
-    maps[i] = lunette.scope(function()
-      local sum
-      for k = 1, steps do
-        sum = lunette.scope(function()
-          local g = input_gradient(encoder, from + (x - from) * ((k - 0.5) / steps), units)
-          return sum and sum + g or g
-        end)
-      end
-      return (sum * (1 / steps) * (x - from)):sum({ 2 }):abs()
+function through.integrated(encoder, x, units, o, from)
+  local sum, steps = nil, o.steps or 16
+  for k = 1, steps do
+    sum = lunette.scope(function()
+      local g = input_gradient(encoder, from + (x - from) * ((k - 0.5) / steps), units)
+      return sum and sum + g or g
     end)
   end
-  return maps
+  return (sum * (1 / steps) * (x - from)):sum({ 2 }):abs()
 end
 
--- SmoothGrad (Smilkov et al. 2017): the input gradient's mean over noisy copies; noise is a share of the input's range.
-function methods.smooth(encoder, x, runs, o)
-  local maps, samples = {}, o.samples or 16
-  local flat = x:reshape(-1)
-  local sigma = (o.noise or 0.15) * ((flat:max(1)):item() + ((-flat):max(1)):item())
-  for i, units in ipairs(runs) do
-    maps[i] = lunette.scope(function()
-      local sum
-      for k = 1, samples do
-        sum = lunette.scope(function()
-          local noise = lunette.randn(x:shape(), { seed = o.seed or 0, stream = "smooth/" .. k })
-          local g = input_gradient(encoder, x + noise * sigma, units)
-          return sum and sum + g or g
-        end)
-      end
-      return lunette.ops.channel_magnitude(sum * (1 / samples))
+-- SmoothGrad (Smilkov et al. 2017): the input gradient's mean over noisy copies. The noise is a share of the image's
+-- range; all images get the same draws, so that a map does not depend on what else is in the batch.
+function through.smooth(encoder, x, units, o)
+  local n, c, h, w = table.unpack(x:shape())
+  local flat, sum, samples = x:reshape(n, -1), nil, o.samples or 16
+  local sigma = ((flat:max(2)) + ((-flat):max(2))):reshape(n, 1, 1, 1) * (o.noise or 0.15)
+  for k = 1, samples do
+    sum = lunette.scope(function()
+      local noise = lunette.randn(1, c, h, w, { seed = o.seed or 0, stream = "smooth/" .. k })
+      local g = input_gradient(encoder, x + noise * sigma, units)
+      return sum and sum + g or g
     end)
   end
-  return maps
+  return lunette.ops.channel_magnitude(sum * (1 / samples))
+end
+
+-- A pass goes through BATCH pairs of image and feature at a time.
+local BATCH = 64
+
+for name, method in pairs(through) do
+  methods[name] = function(encoder, x, runs, o)
+    local n, _, h, w = table.unpack(x:shape())
+    local total, baseline = n * #runs, o.baseline or x * 0
+    local all = lunette.zeros(total, h, w)
+    for first = 1, total, BATCH do
+      lunette.scope(function()
+        local last, images, units = math.min(total, first + BATCH - 1), {}, {}
+        for k = first, last do
+          local run, i = (k - 1) // n + 1, (k - 1) % n + 1
+          images[#images + 1], units[#units + 1] = i, runs[run][i]
+        end
+        local index = lunette.tensor(images, { dtype = "i64" })
+        local part, from = lunette.ops.index_select(x, 1, index), lunette.ops.index_select(baseline, 1, index)
+        all:narrow(1, first, last):copy(method(encoder, part, units, o, from))
+      end)
+    end
+    local maps = {}
+    for run = 1, #runs do maps[run] = all:narrow(1, (run - 1) * n + 1, run * n) end
+    return maps
+  end
 end
 
 -- ---- sizes, ranges, arguments ----

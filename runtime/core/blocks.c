@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { HUGE = 2 << 20, SLACK = 32 << 20 };
+enum { HUGE = 2 << 20, SLACK = 64 << 20 };
 
 typedef struct block {
   struct block *older, *newer; /* kept blocks, by time of release */

@@ -119,7 +119,7 @@ int lun_axis(lun_call *c, int arg, int ndim, int *axis) {
   int64_t a = c->arg[arg].i;
   if (a < -ndim || a >= ndim) /* the message counts from 1, as scripts do */
     return lun_bad(c, LUN_EARG, "%s must be an axis 1..%d (or -%d..-1), got %lld", lun_arg_name(c, arg), ndim, ndim,
-                   (long long)(a < 0 ? a : a + 1));
+                   (long long)(a < 0 || a == INT64_MAX ? a : a + 1));
   *axis = (int)(a < 0 ? a + ndim : a);
   return LUN_OK;
 }

@@ -7,8 +7,8 @@
 
 /* Output size along one axis, or -1 where the kernel does not fit. */
 static int64_t conv_size(int64_t in, int64_t kernel, int64_t stride, int64_t pad) {
-  int64_t room = in + 2 * pad - kernel;
-  return room < 0 ? -1 : room / stride + 1;
+  int64_t padded = in + 2 * pad;
+  return kernel < 1 || kernel > padded ? -1 : (padded - kernel) / stride + 1;
 }
 
 static int check_steps(lun_call *c, int64_t stride, int64_t pad) {
@@ -22,7 +22,7 @@ static int check_fit(lun_call *c, const int64_t *image, int64_t kh, int64_t kw, 
   LUN_TRY(check_steps(c, stride, pad));
   *oh = conv_size(image[0], kh, stride, pad);
   *ow = conv_size(image[1], kw, stride, pad);
-  if (kh < 1 || kw < 1 || *oh < 0 || *ow < 0)
+  if (*oh < 0 || *ow < 0)
     return lun_bad(c, LUN_ESHAPE, "a kernel of %lld x %lld does not fit an image of %lld x %lld with padding %lld",
                    (long long)kh, (long long)kw, (long long)image[0], (long long)image[1], (long long)pad);
   return LUN_OK;

@@ -22,7 +22,7 @@ static int check_window(lun_call *c, int at, int64_t h, int64_t w, int64_t *oh, 
   if (g.kernel < 1 || g.kernel > 15) /* the place inside the window is kept in one byte */
     return lun_bad(c, LUN_EARG, "kernel must lie in 1..15, got %lld", (long long)g.kernel);
   if (g.stride < 1) return lun_bad(c, LUN_EARG, "stride must be at least 1, got %lld", (long long)g.stride);
-  if (g.pad < 0 || 2 * g.pad > g.kernel)
+  if (g.pad < 0 || g.pad > g.kernel / 2)
     return lun_bad(c, LUN_EARG, "padding must lie in 0..%lld, half the kernel, got %lld", (long long)(g.kernel / 2),
                    (long long)g.pad);
   int64_t rh = h + 2 * g.pad - g.kernel, rw = w + 2 * g.pad - g.kernel;

@@ -231,7 +231,9 @@ static int descend(lun_call *c, descent *o, double *figures) {
   memset(o->theta, 0, (size_t)o->w.params * sizeof(double));
   memset(o->speed, 0, (size_t)o->w.params * sizeof(double));
   for (int64_t e = 0; e < epochs; e++) {
-    double lr = c->arg[SGD_LR].f * (10 * e >= 8 * epochs ? 0.01 : 10 * e >= 6 * epochs ? 0.1 : 1);
+    double lr = c->arg[SGD_LR].f * (10.0 * (double)e >= 8.0 * (double)epochs   ? 0.01
+                                    : 10.0 * (double)e >= 6.0 * (double)epochs ? 0.1
+                                                                               : 1);
     shuffle(o->order, n, stream, e);
     loss = 0;
     for (int64_t i = 0; i < n; i += batch) {

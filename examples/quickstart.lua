@@ -18,7 +18,7 @@ return {
   stages = {
     -- What the untrained encoder is worth: everything below is measured against it.
     { name = "random_probe", task = "linear_probe", from = "random", data = "shapes:train", test = "shapes:test" },
-    { name = "pretrain", task = "simclr", data = "shapes:train", epochs = 10, batch = batch,
+    { name = "pretrain", task = "simclr", data = "shapes:train", epochs = 6, batch = batch,
       temperature = 0.5,
       augment = { crop = { 0.2, 1 }, flip = 0.5, jitter = { 0.4, 0.4, 0.4, 0.1 }, jitter_p = 0.8, gray = 0.2 },
       optim = { kind = "sgd", lr = 0.06 * batch / 128, momentum = 0.9, weight_decay = 5e-4 },
@@ -27,7 +27,7 @@ return {
     { name = "probe", like = "random_probe", from = "pretrain" },
     { name = "qscore", task = "qscore", from = "pretrain", probe = "probe", data = "shapes:train", test = "shapes:test",
       epsilon = 2, sweep = { 1, 2, 3, 4 } },
-    { name = "regularized", like = "pretrain", from = "pretrain", epochs = 3,
+    { name = "regularized", like = "pretrain", from = "pretrain", epochs = 2,
       optim = { lr = 0.005 },
       schedule = { warmup_epochs = 0 },
       regularize = { kind = "qscore", low_weight = 1e-4, over_weight = 1e-4, epsilon = 2 } },

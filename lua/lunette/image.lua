@@ -16,11 +16,11 @@ function image.read(path, o)
   o = o or {}
   options.check("image.read", o, read_options)
   local bytes <close> = io.read(path)
-  local picture = io.image_decode(path, bytes, o.channels)
-  if o.batch then return picture end
-  local s = picture:shape()
-  local flat = picture:reshape(s[2], s[3], s[4])
-  picture:free()
+  local pixels = io.image_decode(path, bytes, o.channels)
+  if o.batch then return pixels end
+  local s = pixels:shape()
+  local flat = pixels:reshape(s[2], s[3], s[4])
+  pixels:free()
   return flat
 end
 

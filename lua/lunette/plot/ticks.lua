@@ -16,9 +16,11 @@ local function trim(s)
   return s == "-0" and "0" or s
 end
 
--- 2e-5 rather than 2.0e-05
-local function scientific(v)
-  return (("%.1e"):format(v):gsub("%.0e", "e"):gsub("e([+-])0*", "e%1"):gsub("e%+", "e"))
+-- 2e-5 rather than 2.0e-05; as many digits as tell ticks that lie `step` apart from each other.
+local function scientific(v, step)
+  local digits = step and math.max(1, math.ceil(math.log(math.abs(v) / step, 10) - 1e-9)) or 1
+  return (("%." .. math.min(digits, 12) .. "e"):format(v):gsub("(%.%d-)0+e", "%1e"):gsub("%.e", "e")
+    :gsub("e([+-])0*", "e%1"):gsub("e%+", "e"))
 end
 
 --- A short form of v for an axis whose ticks lie `step` apart.
@@ -26,7 +28,7 @@ function ticks.label(v, step)
   local size = math.max(math.abs(v), step)
   if size >= 1e6 and size < 1e9 then return trim(("%.6f"):format(v / 1e6)) .. (v == 0 and "" or "M") end
   if size >= 1e4 and size < 1e6 then return trim(("%.4f"):format(v / 1e3)) .. (v == 0 and "" or "k") end
-  if size >= 1e9 or step < 1e-4 then return v == 0 and "0" or scientific(v) end
+  if size >= 1e9 or step < 1e-4 then return v == 0 and "0" or scientific(v, step) end
   local decimals = math.max(0, -math.floor(math.log(step, 10) + 1e-9))
   local s = ("%." .. decimals .. "f"):format(v)
   return tonumber(s) == 0 and s:gsub("^%-", "") or s

@@ -48,6 +48,25 @@ local function regularizer_of(env, stage, method, dataset, norm)
   end
 end
 
+-- kNN accuracy of the encoder as it is: the first `monitor` training images are the bank, the next half as many the
+-- queries. Labels are read for this figure alone. nil where it is switched off or there are too few images.
+local function monitor_of(stage, method, dataset, norm)
+  local bank = math.min(stage.monitor or 0, dataset.images:shape()[1] * 2 // 3)
+  if bank < 2 or not dataset.labels then return function() return nil end end
+  local queries = math.max(1, bank // 2)
+  return function()
+    method:eval()
+    local top1 = lunette.scope(function()
+      local h <close> = setup.features(method.encoder, dataset.images:narrow(1, 1, bank + queries), {batch = stage.batch, norm = norm})
+      return lunette.probe.knn{features = h:narrow(1, 1, bank), labels = dataset.labels:narrow(1, 1, bank),
+        test_features = h:narrow(1, bank + 1, bank + queries), test_labels = dataset.labels:narrow(1, bank + 1, bank + queries),
+        classes = dataset.classes and #dataset.classes, k = math.min(20, bank), temperature = 0.07}.top1
+    end)
+    method:train()
+    return top1
+  end
+end
+
 -- Weights and optimizer buffers of a checkpoint folder; `info.extra` holds the rest of the progress.
 local function write_checkpoint(method, optimizer)
   return function(folder)
@@ -73,7 +92,7 @@ end
 local function shown(row, stage, loader)
   local memory = lunette.memory()
   return {epoch = row.epoch, epochs = stage.epochs, step = row.step, steps = stage.epochs * loader.batches, loss = row.loss,
-          memory = memory.live_bytes, values = {lr = row.lr, regularizer = row.regularizer}}
+          memory = memory.live_bytes, values = {lr = row.lr, regularizer = row.regularizer, knn = row.knn_top1}}
 end
 
 -- make(stage, encoder, seed) -> method. Returns the stage's results.
@@ -86,8 +105,10 @@ function pretrain.run(stage, env, make)
   if start then method:load_state(start, {partial = true}) end
   local optimizer = optimizer_of(stage, method)
   local loader = lunette.data.loader{dataset = dataset, batch = stage.batch, views = #stage.augment,
-                                     augment = lunette.augment{views = stage.augment, norm = norm}, seed = env.seed}
+                                     augment = lunette.augment{views = stage.augment, norm = norm}, seed = env.seed,
+                                     threads = stage.loader_threads}
   local regularize = regularizer_of(env, stage, method, dataset, norm)
+  local monitor = monitor_of(stage, method, dataset, norm)
   local progress = env.resume_state and load(env.resume_state, method, optimizer) or nil
   local last
   lunette.train{
@@ -96,6 +117,7 @@ function pretrain.run(stage, env, make)
     on_step = function(row) env.progress:update(shown(row, stage, loader)) end,
     on_epoch = function(row, p)
       last = row
+      row.knn_top1 = monitor()
       env.metrics(row)
       env.progress:epoch(shown(row, stage, loader))
       if p.epoch % stage.save.every_epochs == 0 and p.epoch < stage.epochs then save(env, method, optimizer, p) end

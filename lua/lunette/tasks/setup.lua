@@ -71,7 +71,7 @@ function setup.features(encoder, images, options)
       lunette.scope(function()
         local x = lunette.ops.normalize_images(images:narrow(1, first, last), {norm = options.norm})
         local h = encoder(x)
-        out = out or lunette.keep(lunette.zeros(n, h:shape()[2]))
+        out = out or lunette.keep(lunette.zeros(n, h:shape()[2])) -- outlives this scope; the caller's afterwards
         out[{{first, last}, {}}] = h
       end)
     end

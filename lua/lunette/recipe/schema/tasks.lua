@@ -47,6 +47,13 @@ local pretrain_fields = {
   schedule = training.schedule,
   regularize = training.regularize,
   save = training.save,
+  loader_threads = t.integer { default = 1, min = 1, max = 256, doc = "background threads that make views; changes no number" },
+  monitor = t.integer {
+    default = 1000,
+    min = 0,
+    max = 1000000,
+    doc = "training images for the kNN accuracy logged after each epoch, with half as many queries; labels serve this alone; 0 = off",
+  },
 }
 
 --- A further method is one call: its name, a line about it, the settings of its own.

@@ -7,8 +7,9 @@
 
 /* Output size along one axis, or -1 where the kernel does not fit. */
 static int64_t conv_size(int64_t in, int64_t kernel, int64_t stride, int64_t pad) {
-  int64_t padded = in + 2 * pad;
-  return kernel < 1 || kernel > padded ? -1 : (padded - kernel) / stride + 1;
+  int64_t padded;
+  return __builtin_add_overflow(in, 2 * pad, &padded) || kernel < 1 || kernel > padded ? -1
+                                                                                       : (padded - kernel) / stride + 1;
 }
 
 static int check_steps(lun_call *c, int64_t stride, int64_t pad) {

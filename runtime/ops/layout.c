@@ -291,7 +291,7 @@ static int range(lun_call *c, const int64_t *shape, int ndim, int *axis, int64_t
   LUN_TRY(lun_axis(c, 1, ndim, axis));
   int64_t start = c->arg[2].i, stop = c->arg[3].i, step = c->arg[4].i, size = shape[*axis];
   if (step < 1) return lun_bad(c, LUN_EARG, "step must be at least 1, got %lld", (long long)step);
-  if (start < 1 || start > size + 1 || stop < start - 1 || stop > size)
+  if (start < 1 || start - 1 > size || stop < start - 1 || stop > size)
     return lun_bad(c, LUN_EARG, "%lld..%lld is outside axis %d, which holds 1..%lld%s", (long long)start,
                    (long long)stop, *axis + 1, (long long)size, start == 0 ? " (positions count from 1)" : "");
   *count = stop < start ? 0 : (stop - start) / step + 1;
@@ -306,7 +306,7 @@ static int narrow_shape(lun_call *c) {
   memcpy(shape, x->shape, sizeof shape);
   memcpy(stride, x->stride, sizeof stride);
   shape[axis] = count;
-  stride[axis] = x->stride[axis] * c->arg[4].i;
+  if (count > 1) stride[axis] = x->stride[axis] * c->arg[4].i; /* then step is below the axis, and cannot overflow */
   return lun_out_view(c, 0, x, x->ndim, shape, stride, x->offset + (c->arg[2].i - 1) * x->stride[axis]);
 }
 
@@ -351,7 +351,7 @@ static int narrow_grad_cpu(lun_call *c) {
   LUN_TRY(lun_axis(c, 1, x->ndim, &axis));
   memset((char *)x->storage->data, 0, (size_t)x->storage->bytes);
   view.shape[axis] = c->arg[0].t->shape[axis];
-  view.stride[axis] *= c->arg[4].i;
+  if (view.shape[axis] > 1) view.stride[axis] *= c->arg[4].i;
   view.offset += (c->arg[2].i - 1) * x->stride[axis];
   return lun_copy(&view, c->arg[0].t);
 }

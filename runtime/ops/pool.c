@@ -25,12 +25,12 @@ static int check_window(lun_call *c, int at, int64_t h, int64_t w, int64_t *oh, 
   if (g.pad < 0 || g.pad > g.kernel / 2)
     return lun_bad(c, LUN_EARG, "padding must lie in 0..%lld, half the kernel, got %lld", (long long)(g.kernel / 2),
                    (long long)g.pad);
-  int64_t rh = h + 2 * g.pad - g.kernel, rw = w + 2 * g.pad - g.kernel;
-  if (rh < 0 || rw < 0 || h < 1 || w < 1)
+  int64_t need = g.kernel - 2 * g.pad; /* of the image */
+  if (h < need || w < need || h < 1 || w < 1)
     return lun_bad(c, LUN_ESHAPE, "a window of %lld x %lld does not fit an image of %lld x %lld with padding %lld",
                    (long long)g.kernel, (long long)g.kernel, (long long)h, (long long)w, (long long)g.pad);
-  *oh = rh / g.stride + 1;
-  *ow = rw / g.stride + 1;
+  *oh = (h - need) / g.stride + 1;
+  *ow = (w - need) / g.stride + 1;
   return LUN_OK;
 }
 

@@ -39,5 +39,6 @@ local function peak_rss()
 end
 
 local w, c = median(wall), median(cpu)
-print(('{"bench": "simclr_step", "precision": "%s", "width": %d, "views_per_s": %.1f, "best_views_per_s": %.1f, "wall_s": %.4f, "cpu_s": %.4f, "peak_rss_mb": %.0f, "peak_tensor_mb": %.0f, "loss": %.4f}')
+print(('{"bench": "simclr_step", "precision": "%s", "width": %d, "views_per_s": %.1f, "best_views_per_s": %.1f, ' ..
+  '"wall_s": %.4f, "cpu_s": %.4f, "peak_rss_mb": %.0f, "peak_tensor_mb": %.0f, "loss": %.4f}')
   :format(precision, width, 256 / w, 256 / wall[1], w, c, peak_rss() / 1e6, lunette.memory().peak_bytes / 1e6, loss))

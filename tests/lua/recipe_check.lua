@@ -282,7 +282,7 @@ t.case("like: nested settings merge, another kind replaces, false switches off, 
   t.equal(said, "")
   local a, b, c = config.stages[3], config.stages[4], config.stages[5]
   t.equal({ a.optim.lr, a.optim.kind, a.schedule.warmup_epochs, a.regularize.low_weight, a.epochs }, { 0.5, "sgd", 1, 0.5, 3 })
-  t.equal({ b.from, b.optim.kind, b.optim.lr, b.optim.trust }, { "pretrain", "lars", 2, 0.001 })
+  t.equal({ b.from, b.optim.kind, b.optim.lr, b.optim.eta, b.optim.clip, b.optim.exclude_1d }, { "pretrain", "lars", 2, 0.02, true, true })
   t.equal({ c.regularize, c.augment[1].jitter[1] }, { false, 0.4 })
 end)
 

@@ -11,9 +11,6 @@ local function optimizer_of(stage, method)
   end
   if o.kind == "adamw" and given.betas then
     given.beta1, given.beta2, given.betas = given.betas[1], given.betas[2], nil
-  elseif o.kind == "lars" then
-    given.eta, given.trust = given.trust, nil
-    given.exclude_1d, given.exclude = given.exclude, nil
   end
   return lunette.optim[o.kind](given)
 end

@@ -34,8 +34,10 @@ training.optim = t.variant {
         lr = learning_rate(),
         momentum = momentum,
         weight_decay = weight_decay(1e-6),
-        trust = t.number { default = 0.001, above = 0, max = 1, doc = "trust coefficient of the layer's rate" },
-        exclude = t.boolean { default = true, doc = "leave biases and normalisation without decay and adaptation" },
+        eta = t.number { default = 0.02, above = 0, max = 1, doc = "trust coefficient: a layer's rate is eta * |w| / |gradient| times lr" },
+        clip = t.boolean { default = true, doc = "a layer's rate never exceeds lr" },
+        exclude_1d = t.boolean { default = true, doc = "leave biases and normalisation without decay and adaptation" },
+        nesterov = t.boolean { default = false, doc = "Nesterov's momentum" },
       },
     },
     adamw = {

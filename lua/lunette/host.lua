@@ -15,7 +15,7 @@ function host.interrupted() return NUMBERS[lunette.interrupted()] end
 function host.device_info(config)
   local device = config.device == "cuda" and "cuda" or "cpu"
   local ok, problem = pcall(lunette.zeros, 1, {device = device})
-  if not ok then return nil, problem end
+  if not ok then return nil, (select(2, lunette.last_error())) or problem end
   local m = lunette.machine()
   return {device = device, cpu = m.cpu, isa = m.isa, threads = m.threads, memory_bytes = m.memory_bytes, engine = m.engine,
           compiler = lunette.build.compiler}

@@ -43,9 +43,7 @@ schema.recipe = t.record {
     },
     device = t.string {
       default = "auto",
-      pattern = "^%l+:?%d*$",
-      expects = 'a device such as "auto", "cpu", "cuda" or "cuda:1"',
-      max = 16,
+      choices = { "auto", "cpu", "cuda" },
       doc = "where to run",
     },
     precision = t.string { default = "auto", choices = precision, doc = "precision of the encoder unless the model says otherwise" },

@@ -459,7 +459,7 @@ t.case("data files: missing, wrong, changed, out of the data root: exit 3", func
   t.equal(sys.stat(out), nil, "nothing was written")
 
   sys.mkdir_p(root .. "/cifar")
-  local a, b = ("a"):rep(3073 * 70), ("b"):rep(3073)
+  local a, b = ("\1"):rep(3073 * 70), ("\2"):rep(3073)
   t.write(root .. "/cifar/a.bin", a)
   t.write(root .. "/cifar/b.bin", b)
   code, info = try("sha256 = { ['a.bin'] = '" .. ("0"):rep(64) .. "' }")
@@ -483,6 +483,11 @@ t.case("data files: missing, wrong, changed, out of the data root: exit 3", func
   code, info = runner.resume(out, options())
   t.equal(code, 3)
   t.contains(info.message, "is not the file the run began with")
+
+  t.write(root .. "/cifar/a.bin", a:sub(1, 3073) .. "\10" .. a:sub(3075))
+  code, info = try()
+  t.equal(code, 3)
+  t.contains(info.message, "a.bin': record 2 (offset 3073) has label 10; expected 0..9")
 
   t.write(root .. "/cifar/a.bin", a .. "x")
   code, info = try()

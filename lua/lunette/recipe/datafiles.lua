@@ -58,6 +58,28 @@ local function record_problem(kind, path, size)
     kind.record_bytes)
 end
 
+-- A label that no class has is found before hours of training, not by the probe behind it.
+local function label_problem(kind, path)
+  if not kind.classes then return nil end
+  local file, message = io.open(path, "rb")
+  if not file then return message end
+  local number, problem = 0, nil
+  for block in function() return file:read(kind.record_bytes * 256) end do
+    for at = 1, #block, kind.record_bytes do
+      number = number + 1
+      local label = block:byte(at)
+      if label >= kind.classes then
+        problem = ("'%s': record %d (offset %d) has label %d; expected 0..%d"):format(path, number,
+          (number - 1) * kind.record_bytes, label, kind.classes - 1)
+        break
+      end
+    end
+    if problem then break end
+  end
+  file:close()
+  return problem
+end
+
 local function found(root, relative)
   local path = load.join(root, relative)
   local info, message, code = sys.stat(path)
@@ -102,7 +124,8 @@ function datafiles.hash(config, root, earlier)
     local path, size = found(root, entry.relative)
     local hash, message
     if path then
-      message = record_problem(schema.data[config.data[entry.set].kind], path, size)
+      local kind = schema.data[config.data[entry.set].kind]
+      message = record_problem(kind, path, size)
       if not message then hash, message = sys.sha256_file(path) end
     else
       message = size
@@ -115,6 +138,8 @@ function datafiles.hash(config, root, earlier)
       problems[#problems + 1] = ("data.%s: '%s' is not the file %s: expected SHA-256 %s, got %s"):format(entry.set, path,
         entry.sha256 and "the recipe asks for" or "the run began with", expected, hash)
     else
+      message = label_problem(schema.data[config.data[entry.set].kind], path)
+      if message then problems[#problems + 1] = ("data.%s: %s"):format(entry.set, message) end
       record[entry.set].files[entry.file] = { bytes = size, sha256 = hash }
     end
   end

@@ -1,6 +1,6 @@
 --- The kinds of data sets. A kind is {doc, fields, splits, count(spec, split), files(spec, split), record_bytes}:
 --- count = images of a split where the recipe alone tells, files = paths below spec.path that a split reads,
---- record_bytes = bytes of one image in them where that is fixed.
+--- record_bytes = bytes of one image in them where that is fixed, classes = how many labels its first byte can take, from 0.
 
 local t = require "lunette.recipe.schema.types"
 
@@ -39,6 +39,7 @@ end
 kinds.cifar10 = {
   doc = "CIFAR-10 in the official binary form",
   splits = { "train", "test" },
+  classes = 10,
   record_bytes = 1 + 3 * 32 * 32, -- label, then the red, green and blue planes
   fields = {
     path = t.path { required = true, doc = "folder with the .bin files, below the data root" },

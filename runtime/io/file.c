@@ -67,6 +67,9 @@ static int sync_directory(const char *path) {
 }
 
 int lun_file_write(lun_context *c, const char *path, int nparts, const lun_part *parts) {
+  struct stat st;
+  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* the rename would put a file in place of a device or a pipe */
+    return lun_fail(c, LUN_EIO, "%s: cannot write: it is there and is not a regular file", path);
   char temp[PATH_MAX];
   if (snprintf(temp, sizeof temp, "%s.tmp.%ld", path, (long)getpid()) >= (int)sizeof temp)
     return lun_fail(c, LUN_EIO, "%.80s...: the path is too long", path);

@@ -1,6 +1,7 @@
 /* main.c: the program. Behaves as lua5.4 does, with `lunette` predefined and with subcommands.
 **
-** Exit codes: 0 ok, 1 error in a script, 2 wrong use, 130 and 143 interrupted; subcommands add their own (lunette.cli).
+** Exit codes: 0 ok, 1 error in a script, 2 wrong use, 3 a data file that is not what it claims, 4 device or memory
+** lacking, 5 NaN where none may be, 130 and 143 interrupted; subcommands add their own (lunette.cli).
 */
 #include "binding.h"
 #include "version.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FAILED = 1, USAGE = 2 };
+enum { FAILED = 1, USAGE = 2, DATA = 3, LACKING = 4, DIVERGED = 5 };
 
 static const char usage_text[] =
     "usage: lunette [options] [script [args]]      run a Lua script, or the REPL without one\n"
@@ -36,8 +37,16 @@ static void version(void) {
 
 /* ---- running chunks ---- */
 
+/* Where an error object {code = "nan"|"data"|"device"|"memory", message =} leaves its code for the exit code. */
+static const char failure_key[] = "lunette.failure";
+
 static int traceback(lua_State *L) {
   const char *message = lua_tostring(L, 1);
+  if (lua_istable(L, 1)) {
+    lua_pushliteral(L, "code");
+    lua_rawget(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, failure_key);
+  }
   if (!message) {
     if (luaL_callmeta(L, 1, "__tostring") && lua_type(L, -1) == LUA_TSTRING) return 1;
     message = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
@@ -56,16 +65,44 @@ static int protected_call(lua_State *L, int args, int results) {
   return st;
 }
 
+/* The runtime knows of what kind its failures are; its latest one counts where the message is that of the error at
+ * hand. */
+static int exit_code(lua_State *L, int st, const char *message) {
+  lun_context *c = lunb_context(L);
+  const char *said = lun_message(c);
+  if (st == LUA_ERRMEM) return LACKING;
+  if (lua_getfield(L, LUA_REGISTRYINDEX, failure_key) == LUA_TSTRING) {
+    const char *code = lua_tostring(L, -1);
+    int found = !strcmp(code, "nan")                                 ? DIVERGED
+                : !strcmp(code, "data")                              ? DATA
+                : !strcmp(code, "device") || !strcmp(code, "memory") ? LACKING
+                                                                     : FAILED;
+    lua_pop(L, 1);
+    return found;
+  }
+  lua_pop(L, 1);
+  if (!message || !said[0] || !strstr(message, said)) return FAILED;
+  switch (lun_message_code(c)) {
+  case LUN_EDATA: return DATA;
+  case LUN_EDEVICE:
+  case LUN_EMEM: return LACKING;
+  case LUN_ENAN: return DIVERGED;
+  default: return FAILED;
+  }
+}
+
+/* Says what went wrong, if anything did. -> exit code */
 static int report(lua_State *L, int st) {
-  if (st == LUA_OK) return st;
+  if (st == LUA_OK) return 0;
   const char *message = lua_tostring(L, -1);
+  int code = exit_code(L, st, message);
   fflush(stdout);
   if (lunb_get(L)->interrupts && message && strstr(message, "interrupted!"))
     fprintf(stderr, "lunette: interrupted\n");
   else
     fprintf(stderr, "lunette: %s\n", message ? message : "(error object is not a string)");
   lua_pop(L, 1);
-  return st;
+  return code;
 }
 
 static int run_string(lua_State *L, const char *code, const char *name) {
@@ -154,8 +191,8 @@ static int run_options(lua_State *L, char **argv, int end) {
     if (kind == 'W') lua_warning(L, "@on", 0);
     if (kind != 'e' && kind != 'l') continue;
     const char *value = argv[i][2] ? argv[i] + 2 : argv[++i];
-    int st = kind == 'e' ? run_string(L, value, "=(command line)") : run_require(L, value);
-    if (st != LUA_OK) return FAILED;
+    int code = kind == 'e' ? run_string(L, value, "=(command line)") : run_require(L, value);
+    if (code) return code;
   }
   return 0;
 }
@@ -182,13 +219,34 @@ static int push_arguments(lua_State *L, char **argv, int from) {
   return n;
 }
 
+/* A recipe run as a script only builds a table; who does that wanted something else. */
+static bool is_recipe(lua_State *L, int i) {
+  if (!lua_istable(L, i)) return false;
+  lua_pushliteral(L, "format");
+  bool format = lua_rawget(L, i < 0 ? i - 1 : i) != LUA_TNIL;
+  lua_pop(L, 1);
+  lua_pushliteral(L, "stages");
+  bool stages = lua_rawget(L, i < 0 ? i - 1 : i) == LUA_TTABLE;
+  lua_pop(L, 1);
+  return format && stages;
+}
+
 static int run_script(lua_State *L, char **argv, int script) {
   const char *name = argv[script];
   bool input = !strcmp(name, "-") && strcmp(argv[script - 1], "--") != 0;
   if (!input && access(name, F_OK) != 0) return unknown_file(name);
   int st = luaL_loadfile(L, input ? NULL : name);
-  if (st == LUA_OK) st = protected_call(L, push_arguments(L, argv, script + 1), 0);
-  return report(L, st) == LUA_OK ? 0 : FAILED;
+  if (st == LUA_OK) st = protected_call(L, push_arguments(L, argv, script + 1), 1);
+  int code = report(L, st);
+  if (code == 0 && is_recipe(L, -1)) {
+    fflush(stdout);
+    fprintf(stderr,
+            "lunette: '%s' is a recipe: run it by 'lunette run %s', or see what it does by 'lunette check %s'\n", name,
+            name, name);
+    code = USAGE;
+  }
+  if (st == LUA_OK) lua_pop(L, 1);
+  return code;
 }
 
 /* module.main({args}) -> exit code, nil for 0 */
@@ -205,7 +263,7 @@ static int run_main(lua_State *L, const char *module, char **argv, int from) {
     }
     st = protected_call(L, 1, 1);
   }
-  if (report(L, st) != LUA_OK) return FAILED;
+  if (st != LUA_OK) return report(L, st);
   return lua_isinteger(L, -1) ? (int)lua_tointeger(L, -1) : 0;
 }
 
@@ -225,13 +283,13 @@ static int dispatch(lua_State *L, int argc, char **argv, const command *c) {
   if (isatty(STDIN_FILENO)) return lunb_repl(L);
   int st = luaL_loadfile(L, NULL);
   if (st == LUA_OK) st = protected_call(L, 0, 0);
-  return report(L, st) == LUA_OK ? 0 : FAILED;
+  return report(L, st);
 }
 
 static int run_init(lua_State *L) {
   const char *name = "LUA_INIT_5_4", *init = getenv(name);
   if (!init) init = getenv(name = "LUA_INIT");
-  if (!init) return LUA_OK;
+  if (!init) return 0;
   if (init[0] != '@') return run_string(L, init, name);
   int st = luaL_loadfile(L, init + 1);
   if (st == LUA_OK) st = protected_call(L, 0, 0);
@@ -257,7 +315,8 @@ static int protected_main(lua_State *L) {
   lua_pop(L, 1);
   create_arg(L, argv, argc, c.script);
   lunb_catch_signals(L, true);
-  code = c.ignore_environment || run_init(L) == LUA_OK ? dispatch(L, argc, argv, &c) : FAILED;
+  code = c.ignore_environment ? 0 : run_init(L);
+  if (code == 0) code = dispatch(L, argc, argv, &c);
   if (lunb_get(L)->interrupts && code == FAILED) code = 128 + lunb_get(L)->interrupts;
 done:
   lua_pushinteger(L, code);
@@ -275,6 +334,8 @@ static void with_short_barriers(char **argv) {
 
 int main(int argc, char **argv) {
   with_short_barriers(argv);
+  signal(SIGXFSZ,
+         SIG_IGN); /* a file over the limit (ulimit -f) is then a failed write with a message, as a full disk is */
   lunb_state state = {0};
   if (lun_open(&state.c) != LUN_OK) {
     fprintf(stderr, "lunette: the runtime does not start\n");

@@ -8,19 +8,30 @@ local options_of = require "lunette.options"
 local allowed = {method = true, loader = true, optimizer = true, epochs = true, learning_rate = true, regularize = true,
                  on_step = true, on_epoch = true, interrupted = true, on_interrupt = true, start = true}
 
--- The first op that makes a NaN of these views, or the parameters that hold one already.
-local function explain_nan(method, views)
+-- What a recipe takes for the exit code, and a script shows as a text.
+local failure = {__tostring = function(e) return e.message end}
+
+local function fail(e) error(setmetatable(e, failure), 0) end
+
+-- "N parameters hold NaN or infinity, first NAME", or nil.
+local function broken_parameters(method)
   local bad = {}
   for _, p in ipairs(method:named_parameters()) do
     local s <close> = p.tensor:sum()
     local v = s:item()
-    if v ~= v then bad[#bad + 1] = p.name end
+    if v - v ~= 0 then bad[#bad + 1] = p.name end
   end
-  if #bad > 0 then return ("%d parameters already hold NaN, first %s: an earlier step diverged"):format(#bad, bad[1]) end
+  return #bad > 0 and ("%d parameters hold NaN or infinity, first %s"):format(#bad, bad[1]) or nil
+end
+
+-- The first op that makes a NaN of these views, or the parameters that hold one already.
+local function explain_nan(method, views)
+  local broken = broken_parameters(method)
+  if broken then return broken .. ": an earlier step diverged" end
   lunette.debug.trace_nan(true)
   local ok, message = pcall(lunette.scope, method.loss, method, views)
   lunette.debug.trace_nan(false)
-  return ok and "the loss itself" or tostring(message)
+  return ok and "the loss itself" or (tostring(message):gsub("^%S*lunette/[%w_/]+%.lua:%d+: ", ""))
 end
 
 -- One step. Returns the loss, and the regularizer's share of it, as numbers.
@@ -36,8 +47,8 @@ local function step(t, batch, lr, epoch)
   local sum = loss + (extra or 0)
   if sum ~= sum or sum == math.huge or sum == -math.huge then
     t.optimizer:zero_grad()
-    error({code = "nan", message = ("the loss of epoch %d, batch %d is %g: %s"):format(epoch, batch.index, sum,
-      explain_nan(t.method, batch.views))}, 0)
+    fail{code = "nan", message = ("the loss of epoch %d, batch %d is %s: %s"):format(epoch, batch.index,
+      sum ~= sum and "NaN" or "infinite", explain_nan(t.method, batch.views))}
   end
   t.optimizer:step(lr)
   t.optimizer:zero_grad()
@@ -67,9 +78,12 @@ local function train(t)
       local signal = t.interrupted and t.interrupted()
       if signal then
         if t.on_interrupt then t.on_interrupt(p) end
-        error({code = "interrupt", signal = signal, message = ("interrupted in epoch %d after batch %d"):format(epoch, p.batch)}, 0)
+        fail{code = "interrupt", signal = signal, message = ("interrupted in epoch %d after batch %d"):format(epoch, p.batch)}
       end
     end
+    -- The loss of a step is that of the weights before it: what the last one did shows in the weights alone.
+    local broken = broken_parameters(t.method)
+    if broken then fail{code = "nan", message = ("training diverged in epoch %d: %s"):format(epoch, broken)} end
     local n = t.loader.batches
     local row = {epoch = epoch, step = p.step, loss = p.loss_sum / n, lr = lr_of(p.step - 1)}
     if t.regularize then row.regularizer = p.extra_sum / n end

@@ -11,6 +11,11 @@ local function need_features(who, name, h)
   if h:numel() == 0 then error(("%s: %s holds nothing, its shape is (%s)"):format(who, name, table.concat(h:shape(), ",")), 0) end
 end
 
+local function need_finite(who, name, x)
+  local s = x:sum():item()
+  if s - s ~= 0 then error(("%s: %s holds NaN or values too large for f32"):format(who, name), 0) end
+end
+
 local function labels_of(who, name, value, n)
   local y = value
   if type(y) == "table" then y = lunette.tensor(y, { dtype = "i64" }) end
@@ -55,13 +60,20 @@ function outcome.inputs(who, o)
   check_range(who, "test_labels", test, classes)
   local seen = {}
   for _, label in ipairs(train) do seen[label] = true end
+  -- Who says how many classes there are knows that a part of the data may lack some: the images of a training stage's
+  -- kNN come as the files have them, perhaps sorted by class.
+  if not o.classes and next(seen, (next(seen))) == nil then
+    error(("%s: every label is %d; a probe needs samples of at least 2 classes"):format(who, (next(seen))), 0)
+  end
   for i, label in ipairs(test) do
-    if not seen[label] then
+    if not seen[label] and not o.classes then
       error(("%s: test_labels[%d] is class %d, of which there is no training sample"):format(who, i, label), 0)
     end
   end
-  return { x = o.features:detach():to("f32"), y = y, test_x = o.test_features:detach():to("f32"), test_y = test_y, test = test,
-    n = m, classes = classes }
+  local x, test_x = o.features:detach():to("f32"), o.test_features:detach():to("f32")
+  need_finite(who, "features", x)
+  need_finite(who, "test_features", test_x)
+  return { x = x, y = y, test_x = test_x, test_y = test_y, test = test, n = m, classes = classes }
 end
 
 --- From a probability per class and test sample (n, classes): the figures every probe returns.

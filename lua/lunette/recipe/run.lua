@@ -40,7 +40,11 @@ local function problem_of(err, session, traceback)
       message = "interrupted at once: what was done since the last checkpoint is lost" }
   end
   local kind, text = session.last_error()
-  if text and text ~= "" and message:find(text, 1, true) then code = RUNTIME_CODES[kind] or code end
+  if text and text ~= "" and message:find(text, 1, true) then
+    code = RUNTIME_CODES[kind] or code
+    -- Which line of the library called the op is for the log; whoever runs a recipe has no such line.
+    message = message:gsub("^%S*lunette/[%w_/]+%.lua:%d+: ", "")
+  end
   return { code = code, message = message, traceback = traceback }
 end
 
@@ -230,7 +234,12 @@ local function run_stage(session, index)
   local resume_state, damaged
   if entry.metrics_start then
     resume_state, damaged = store:latest()
-    if damaged > 0 then dir:log("%s: %d damaged checkpoint(s) passed over", stage.name, damaged) end
+    if damaged > 0 then
+      local note = ("%s: %d damaged checkpoint(s) passed over; it %s"):format(stage.name, damaged,
+        resume_state and ("goes on after epoch %d"):format(resume_state.epoch) or "begins anew")
+      dir:log("%s", note)
+      session.progress:message("%s", note)
+    end
   end
   local start = resume_state and resume_state.info.metrics_bytes or entry.metrics_start
   if start and start < dir.metrics:size() then
@@ -273,7 +282,8 @@ local function run_stage(session, index)
   session.progress:stage_done(summary(results))
 end
 
-local function write_report(session)
+-- The report shows a run that failed or was interrupted as well: what there is so far, and what went wrong.
+local function write_report(session, code)
   local report = session.options.report
   if report == nil then
     local found, module = pcall(require, "lunette.report")
@@ -287,7 +297,8 @@ local function write_report(session)
   local ok, path, message = pcall(report, session.dir.path)
   if ok and path then return path end
   session.dir:log("no report: %s", tostring(not ok and path or message))
-  session.progress:message("the report could not be written: %s", tostring(not ok and path or message))
+  -- Of a run that failed, what failed first is enough to say.
+  if code == 0 then session.progress:message("the report could not be written: %s", tostring(not ok and path or message)) end
 end
 
 -- Everything after the run directory is there. Returns the exit code and what `run` returns beside it.
@@ -332,7 +343,7 @@ local function execute(session)
   -- The last status is worth trying, but a full disk must not hide what went wrong first.
   local saved, why = pcall(save_status, session)
   if not saved and ok then code, message = 1, type(why) == "table" and why.message or tostring(why) end
-  local report_path = code == 0 and write_report(session) or nil
+  local report_path = write_report(session, code)
   dir:close()
   return code, { dir = dir.path, message = message, report = report_path, results = session.results,
     signal = not ok and problem.signal or nil }

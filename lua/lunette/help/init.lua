@@ -101,8 +101,11 @@ function help.text(topic)
   return nil, ("no help on '%s'%s; `lunette help` lists the topics"):format(topic, suggest.hint(name, known))
 end
 
---- show(topic): prints it
-function help.show(topic) print(assert(help.text(topic))) end
+--- show(topic): prints it, or that there is none
+function help.show(topic)
+  local text, problem = help.text(topic)
+  print(text or problem)
+end
 
 --- main{topic} -> exit code, for the command line
 function help.main(args)

@@ -115,6 +115,10 @@ local function make(block, blocks)
     if given.precision and given.precision ~= "f32" and given.precision ~= "bf16" then
       error(("models.resnet: precision must be \"f32\" or \"bf16\", got %q"):format(tostring(given.precision)), 2)
     end
+    local width = given.width or 64
+    if math.type(width) ~= "integer" or width < 1 then
+      error(("models.resnet: width must be a whole number of at least 1, got %s"):format(tostring(width)), 2)
+    end
     return ResNet(block, blocks, given):initialize(given.seed or 0, "encoder.")
   end
 end

@@ -17,8 +17,9 @@ end
 -- Views as one batch: batch statistics are those of both views, as in the reference with a concatenated batch.
 -- Returns the loss and the representations (2n, features), views stacked.
 function SimCLR:loss(views)
-  local x <close> = lunette.ops.cat(views[1], views[2], 1)
   local n = views[1]:shape()[1]
+  if n < 2 then error("ssl.simclr: a batch needs at least 2 images, got " .. n .. ": the others are the negatives", 2) end
+  local x <close> = lunette.ops.cat(views[1], views[2], 1)
   local h = self.encoder(x)
   local z <close> = self.projector(h)
   local z1 <close> = z:narrow(1, 1, n)

@@ -83,8 +83,9 @@ function setup.features(encoder, images, options)
         out[{{first, last}, {}}] = h
         local sum = h:sum():item()
         if sum - sum ~= 0 then
-          error({code = "nan", message = ("the representations of images %d to %d hold NaN or infinity, the encoder has diverged: %s"):format(
-            first, last, first_nan(encoder, images:narrow(1, first, last), options.norm))}, 0)
+          local why = first_nan(encoder, images:narrow(1, first, last), options.norm)
+          error({code = "nan", message = ("the representations of images %d to %d hold NaN or infinity, the encoder has diverged: %s")
+            :format(first, last, why)}, 0)
         end
       end)
     end

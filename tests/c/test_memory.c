@@ -123,6 +123,59 @@ START_TEST(deep_graph_survives_failing_allocations) {
 }
 END_TEST
 
+/* conv2d, batch_norm_relu twice (the second recomputed from the first), global_avg_pool, linear, cross_entropy. */
+enum { IMAGE, KERNEL1, GAMMA1, BETA1, KERNEL2, GAMMA2, BETA2, WEIGHT, LABELS, NETWORK };
+
+static int block(lun_tensor *x, lun_tensor *kernel, lun_tensor *gamma, lun_tensor *beta, lun_tensor **y) {
+  lun_tensor *h = NULL, *out[LUN_MAX_OUTS] = {NULL};
+  int st = lun_do(c, "conv2d", &h, "tttii", x, kernel, NULL, (int64_t)1, (int64_t)1);
+  if (!st) st = lun_do(c, "batch_norm_relu", out, "ttt", h, gamma, beta);
+  lun_release(h);
+  *y = out[0];
+  for (int k = 1; k < LUN_MAX_OUTS; k++) lun_release(out[k]);
+  return st;
+}
+
+static int network_step(void *data) {
+  lun_tensor **w = data, *a = NULL, *b = NULL, *pooled = NULL, *logits = NULL, *out[LUN_MAX_OUTS] = {NULL};
+  int st = block(w[IMAGE], w[KERNEL1], w[GAMMA1], w[BETA1], &a);
+  if (!st) st = block(a, w[KERNEL2], w[GAMMA2], w[BETA2], &b);
+  if (!st) st = lun_do(c, "global_avg_pool", &pooled, "t", b);
+  if (!st) st = lun_do(c, "linear", &logits, "tt", pooled, w[WEIGHT]);
+  if (!st) st = lun_do(c, "cross_entropy", out, "tt", logits, w[LABELS]);
+  lun_tensor *temporary[] = {a, b, pooled, logits};
+  for (int i = 0; i < 4; i++) lun_release(temporary[i]);
+  if (!st) st = lun_backward(out[0], NULL, false);
+  for (int k = 0; k < LUN_MAX_OUTS; k++) lun_release(out[k]);
+  for (int i = KERNEL1; i < LABELS; i++) {
+    if (!st) ck_assert_ptr_nonnull(lun_grad(w[i]));
+    lun_set_grad(w[i], NULL);
+  }
+  return st;
+}
+
+START_TEST(network_step_survives_failing_allocations) {
+  static const struct {
+    int ndim;
+    int64_t shape[4];
+  } sizes[NETWORK] = {{4, {4, 3, 8, 8}}, {4, {5, 3, 3, 3}}, {1, {5}},    {1, {5}}, {4, {6, 5, 3, 3}},
+                      {1, {6}},          {1, {6}},          {2, {7, 6}}, {1, {4}}};
+  lun_tensor *w[NETWORK];
+  for (int i = 0; i < NETWORK; i++) {
+    ck_assert_int_eq(lun_empty(c, i == LABELS ? LUN_I64 : LUN_F32, LUN_CPU, sizes[i].ndim, sizes[i].shape, &w[i]),
+                     LUN_OK);
+    for (int64_t k = 0; k < lun_count(w[i]); k++)
+      if (i == LABELS)
+        lun_i64(w[i])[k] = 1 + k;
+      else
+        lun_f32(w[i])[k] = (float)harness_weight(i, k);
+    if (i != IMAGE && i != LABELS) ck_assert_int_eq(lun_set_requires_grad(w[i], true), LUN_OK);
+  }
+  walk(network_step, w, true, "a training step of a small network");
+  for (int i = 0; i < NETWORK; i++) lun_release(w[i]);
+}
+END_TEST
+
 START_TEST(opening_a_context_twice_shares_nothing) {
   lun_context *other = harness_open(NULL, NULL);
   ck_assert_ptr_nonnull(other);
@@ -144,6 +197,7 @@ Suite *suite_memory(void) {
   tcase_set_timeout(t, 300);
   tcase_add_loop_test(t, every_op_survives_failing_allocations, 0, n);
   tcase_add_test(t, deep_graph_survives_failing_allocations);
+  tcase_add_test(t, network_step_survives_failing_allocations);
   tcase_add_test(t, opening_a_context_twice_shares_nothing);
   suite_add_tcase(s, t);
   return s;

@@ -110,6 +110,20 @@ t.case("every function, method and op has help", function()
   for name in pairs(functions) do t.equal(type(rawget(lunette, name)), "function", "lunette." .. name) end
   for name in pairs(listed(surface.methods)) do t.equal(type(x[name]), "function", "t:" .. name) end
   for _, row in ipairs(lunette.op_rows()) do t.match(help.text(row.name), row.name, row.name) end
+  local library = {}
+  for _, row in ipairs(require "lunette.help.library") do
+    local value = lunette
+    for part in row[1]:gmatch "[^.]+" do value = value[part] end
+    local called = type(value) == "table" and (getmetatable(value) or {}).__call or value
+    t.equal(type(called), "function", "lunette." .. row[1])
+    library[row[1]] = true
+    t.match(help.text(row[1]), row[1], row[1])
+  end
+  for _, module in ipairs {"models", "loss", "schedule", "qscore", "metrics", "probe", "explain", "npy"} do
+    for name, value in pairs(lunette[module]) do
+      if type(value) == "function" then t.ok(library[module .. "." .. name], "help on lunette." .. module .. "." .. name) end
+    end
+  end
   t.match(select(2, help.text "reshpe"), "did you mean 'reshape'")
 end)
 

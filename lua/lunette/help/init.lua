@@ -1,5 +1,7 @@
--- help: `lunette help [topic]` and `?topic` in the REPL. Ops come from the op table, the rest from help/surface.lua.
+-- help: `lunette help [topic]` and `?topic` in the REPL. Ops come from the op table, the rest from help/surface.lua and
+-- help/library.lua.
 local lunette = require "lunette"
+local library = require "lunette.help.library"
 local surface = require "lunette.help.surface"
 local reference = require "lunette.recipe.reference"
 local suggest = require "lunette.recipe.suggest"
@@ -14,6 +16,7 @@ lunette help TOPIC                    an op, a function, a tensor method, or one
 
 lunette.NAME: %s
 t:NAME:       %s
+library:      %s
 lunette.ops:  %s]]
 
 local function names_of(list)
@@ -40,6 +43,18 @@ local function topics()
   return names
 end
 
+local COMMANDS = {run = true, check = true, resume = true, report = true}
+
+-- Rows of the library: one name, a module's name, or the last part of names.
+local function in_library(name)
+  local texts = {}
+  for _, row in ipairs(library) do
+    local module, last = row[1]:match "^(.-)%.?([^.]+)$"
+    if row[1] == name or module == name or last == name then texts[#texts + 1] = row[2] .. "\n  " .. row[3] end
+  end
+  return texts
+end
+
 -- Gradients of other ops are of no use to scripts.
 local function public_ops()
   local rows = {}
@@ -51,6 +66,7 @@ end
 
 local function overview()
   return OVERVIEW:format(table.concat(topics(), ", "), wrapped(names_of(surface.functions)), wrapped(names_of(surface.methods)),
+    wrapped(names_of(library)),
     wrapped(names_of(public_ops())))
 end
 
@@ -79,6 +95,7 @@ end
 function help.text(topic)
   topic = (topic or ""):gsub("^%s+", ""):gsub("%s+$", "")
   if topic == "" then return overview() end
+  if COMMANDS[topic] then return require "lunette.cli".usage(topic) end
   if topic == "ops" or topic == "lunette.ops" then return list_ops() end
   local part = topic:match "^recipe%s*$" and "" or topic:match "^recipe%s+(%S+)$"
   if part then
@@ -90,12 +107,16 @@ function help.text(topic)
   local found = {surface.topics[name], in_list(surface.functions, name), in_list(surface.methods, name)}
   local texts = {}
   for i = 1, 3 do texts[#texts + 1] = found[i] end
+  table.move(in_library(name), 1, #library, #texts + 1, texts)
   for _, row in ipairs(lunette.op_rows()) do
     if row.name == name then texts[#texts + 1] = describe_op(row) end
   end
+  for _, task in ipairs(reference.names()) do
+    if task == name then texts[#texts + 1] = ("In a recipe: `lunette help recipe %s`"):format(name) end
+  end
   if #texts > 0 then return table.concat(texts, "\n\n") end
   local known = topics()
-  for _, list in ipairs {surface.functions, surface.methods, public_ops()} do
+  for _, list in ipairs {surface.functions, surface.methods, library, public_ops()} do
     for _, other in ipairs(names_of(list)) do known[#known + 1] = other end
   end
   return nil, ("no help on '%s'%s; `lunette help` lists the topics"):format(topic, suggest.hint(name, known))

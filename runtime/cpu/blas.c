@@ -78,21 +78,40 @@ void lun_blas_close(lun_blas *b) {
   memset(b, 0, sizeof *b);
 }
 
+/* OpenMP threads for one call: the number is put back by the caller. The pthread flavour does not ask OpenMP. */
+static int set_threads(const lun_blas *b, int threads) {
+  int before = omp_get_max_threads();
+  omp_set_num_threads(threads);
+  if (b->parallel() == 1) b->set_threads(threads);
+  return before;
+}
+
+static enum CBLAS_TRANSPOSE flag(bool transposed) { return transposed ? CblasTrans : CblasNoTrans; }
+
 int lun_gemm(lun_context *c, lun_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a,
              const void *b, double beta, void *y, int threads) {
   lun_blas *blas = lun_blas_of(c);
   if (!blas || m > INT_MAX || n > INT_MAX || k > INT_MAX) return LUN_EUNSUPPORTED;
   if (m == 0 || n == 0) return LUN_OK;
   if (k == 0) return LUN_EUNSUPPORTED; /* leading dimensions of 0 are not allowed */
-  int before = omp_get_max_threads();
-  omp_set_num_threads(threads);
-  if (blas->parallel() == 1) blas->set_threads(threads); /* the pthread flavour does not ask OpenMP */
-  enum CBLAS_TRANSPOSE fa = ta ? CblasTrans : CblasNoTrans, fb = tb ? CblasTrans : CblasNoTrans;
+  int before = set_threads(blas, threads);
   blasint M = (blasint)m, N = (blasint)n, K = (blasint)k, lda = ta ? M : K, ldb = tb ? K : N;
   if (dtype == LUN_F64)
-    blas->dgemm(CblasRowMajor, fa, fb, M, N, K, 1.0, a, lda, b, ldb, beta, y, N);
+    blas->dgemm(CblasRowMajor, flag(ta), flag(tb), M, N, K, 1.0, a, lda, b, ldb, beta, y, N);
   else
-    blas->sgemm(CblasRowMajor, fa, fb, M, N, K, 1.0f, a, lda, b, ldb, (float)beta, y, N);
+    blas->sgemm(CblasRowMajor, flag(ta), flag(tb), M, N, K, 1.0f, a, lda, b, ldb, (float)beta, y, N);
+  omp_set_num_threads(before);
+  return LUN_OK;
+}
+
+int lun_gemm_add(lun_context *c, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
+                 const float *b, int64_t ldb, float *y, int64_t ldy, int threads) {
+  lun_blas *blas = lun_blas_of(c);
+  if (!blas || m > INT_MAX || n > INT_MAX || k > INT_MAX || lda > INT_MAX || ldb > INT_MAX || ldy > INT_MAX)
+    return LUN_EUNSUPPORTED;
+  int before = set_threads(blas, threads);
+  blas->sgemm(CblasRowMajor, flag(ta), flag(tb), (blasint)m, (blasint)n, (blasint)k, 1.0f, a, (blasint)lda, b,
+              (blasint)ldb, 1.0f, y, (blasint)ldy);
   omp_set_num_threads(before);
   return LUN_OK;
 }

@@ -26,6 +26,10 @@ lun_blas *lun_blas_of(lun_context *c);
 int lun_gemm(lun_context *c, lun_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a,
              const void *b, double beta, void *y, int threads);
 
+/* f32, y += op(a) op(b), with the distances between rows given. */
+int lun_gemm_add(lun_context *c, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
+                 const float *b, int64_t ldb, float *y, int64_t ldy, int threads);
+
 void lun_blas_close(lun_blas *b);
 
 #endif

@@ -64,16 +64,18 @@ int lun_cpu_cast(lun_call *c, const void *from, lun_dtype from_dtype, void *to, 
   return call.op->cpu(&call);
 }
 
+/* The first way that takes the call. */
 #ifdef LUNETTE_ONEDNN
+#define ONEDNN(name, c) lun_onednn_##name(c)
+#else
+#define ONEDNN(name, c) LUN_EUNSUPPORTED
+#endif
 #define CHOOSE(name)                                                                                                   \
   static int name(lun_call *c) {                                                                                       \
-    int st = lun_onednn_##name(c);                                                                                     \
+    int st = ONEDNN(name, c);                                                                                          \
+    if (st == LUN_EUNSUPPORTED) st = lun_small_##name(c);                                                              \
     return st == LUN_EUNSUPPORTED ? lun_im2col_##name(c) : st;                                                         \
   }
-#else
-#define CHOOSE(name)                                                                                                   \
-  static int name(lun_call *c) { return lun_im2col_##name(c); }
-#endif
 CHOOSE(forward)
 CHOOSE(dx)
 CHOOSE(dw)

@@ -83,6 +83,10 @@ static void reorder(const plan *p, const void *s, void *d, bool back, int thread
     reorder_f32(&p->g, s, d, back, threads);
 }
 
+void lun_im2col_pack(const conv_geometry *g, const float *oihw, float *ohwi, int threads) {
+  reorder_f32(g, oihw, ohwi, false, threads);
+}
+
 void lun_im2col_unpack(const conv_geometry *g, const float *ohwi, float *oihw, int threads) {
   reorder_f32(g, ohwi, oihw, true, threads);
 }

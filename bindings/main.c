@@ -1,6 +1,6 @@
 /* main.c: the program. Behaves as lua5.4 does, with `lunette` predefined and with subcommands.
 **
-** Exit codes: 0 ok, 1 error in a script, 2 wrong use, 3 a data file that is not what it claims, 4 device or memory
+** Exit codes: 0 ok, 1 error in a script, 2 wrong use, 3 a file missing or not what it claims, 4 device or memory
 ** lacking, 5 NaN where none may be, 130 and 143 interrupted; subcommands add their own (lunette.cli).
 */
 #include "binding.h"
@@ -17,7 +17,7 @@ enum { FAILED = 1, USAGE = 2, DATA = 3, LACKING = 4, DIVERGED = 5 };
 
 static const char usage_text[] =
     "usage: lunette [options] [script [args]]      run a Lua script, or the REPL without one\n"
-    "       lunette run|check|resume|sweep|diff|verify|report ...    recipes and their results\n"
+    "       lunette run|check|resume|report ...    recipes and their results\n"
     "       lunette doctor                         what this machine and this build offer\n"
     "       lunette help [topic]                   ops, modules and commands\n"
     "options:\n"
@@ -197,7 +197,7 @@ static int run_options(lua_State *L, char **argv, int end) {
   return 0;
 }
 
-static const char *const subcommands[] = {"run", "check", "resume", "sweep", "diff", "verify", "report", NULL};
+static const char *const subcommands[] = {"run", "check", "resume", "report", NULL};
 
 static int unknown_file(const char *name) {
   lunb_nearest near = {.word = name};

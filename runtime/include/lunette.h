@@ -30,7 +30,7 @@ typedef enum {
   LUN_EDEVICE,      /* device unknown, absent, or operands on different devices */
   LUN_EMEM,         /* out of memory; the message holds sizes */
   LUN_EIO,          /* the operating system refused */
-  LUN_EDATA,        /* a file or byte string does not hold what its format promises */
+  LUN_EDATA,        /* a file is missing, or it or a byte string does not hold what its format promises */
   LUN_ENAN,         /* NaN where none may be */
   LUN_EINTR,        /* lun_interrupt was called */
   LUN_EUNSUPPORTED, /* this build or device cannot; engines answer so to pass a call on to the reference kernel */

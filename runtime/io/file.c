@@ -17,6 +17,7 @@ static int refuse(lun_context *c, const char *path, const char *doing) {
 int lun_file_read(lun_context *c, const char *path, lun_tensor **out) {
   *out = NULL;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return lun_fail(c, LUN_EDATA, "%s: cannot open: %s", path, strerror(errno));
   if (fd < 0) return refuse(c, path, "open");
   struct stat st;
   int status = LUN_OK;

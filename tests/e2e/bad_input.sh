@@ -261,7 +261,8 @@ raises "a corrupted JPEG" 3 "*bad.jpg: not a readable JPEG*" 'lunette.image.read
 raises "no picture at all" 3 "*text.png: offset 0: expected a PNG or a JPEG*" 'lunette.image.read("text.png")'
 raises "a corrupted .npy" 3 "*bad.npy: offset 8: the header claims*" 'lunette.npy.load("bad.npy")'
 raises "a corrupted .safetensors" 3 "*bad.safetensors: offset 0: the header claims*" 'lunette.weights.load("bad.safetensors")'
-raises "a file that is not there" 1 "*nosuch.npy: cannot open: No such file*" 'lunette.npy.load("nosuch.npy")'
+raises "data that is not there" 3 "*nosuch/data_batch_1.bin: cannot open: No such file*" 'lunette.data.cifar10{root = "nosuch"}'
+raises "a file that is not there" 3 "*nosuch.npy: cannot open: No such file*" 'lunette.npy.load("nosuch.npy")'
 mkfifo pipe
 raises "a file onto something else" 1 "*pipe: cannot write: it is there and is not a regular file*" 'lunette.npy.save("pipe", lunette.ones(2))'
 result "... which is still there" "$([ -p pipe ] && echo yes || echo no)"

@@ -148,6 +148,10 @@ expect "a loss that is not a number" 5 "" "lunette run: the representations of i
 one_line
 result "... and the report shows the failed run" "$(grep -q 'hold NaN' nan/report.html && echo yes || echo no)"
 
+sed -e 's/name = "pretrain", task.*/name = "maps", task = "heatmaps", from = "random", data = "shapes:test", images = 2, features = 5000 },/' \
+  -e '/optim =/d' -e '/linear_probe/d' tiny.lua >maps.lua
+expect "more features asked for than there are" 0 "run directory: maps*" "" run maps.lua --out maps
+
 # A file larger than the limit cannot be written, as on a full disk. The shell counts blocks of 512 bytes.
 limited() { (ulimit -f 16 && "$@"); }
 expect "no room for a checkpoint" 1 "" "lunette run: *weights.safetensors: cannot write: *go on with: lunette resume full" limited run tiny.lua --out full

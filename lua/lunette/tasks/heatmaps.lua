@@ -64,7 +64,9 @@ function task.run(stage, env)
     if #chosen == 0 then env.fail("error", "%s: no image to show with select = \"%s\"", stage.name, stage.select) end
     local strongest = measure.strongest(lunette.ops.index_select(h, 1, lunette.tensor(chosen, { dtype = "i64" })), features,
       stage.epsilon, stage.features)
-    local figures, without = {}, 0
+    -- A sheet is as wide as it has maps: stage.features may be far more than any image has.
+    local figures, without, widest = {}, 0, 0
+    for _, units in ipairs(strongest) do widest = math.max(widest, #units) end
     for first = 1, #chosen, ROWS do
       measure.poll(env)
       lunette.scope(function()
@@ -74,7 +76,7 @@ function task.run(stage, env)
           rows[#rows + 1] = row_of(set, norm, encoder, stage, chosen[k], strongest[k], score[chosen[k]])
         end
         local file = ("%s-%d.png"):format(stage.name, #figures + 1)
-        pictures.sheet(env, file, rows, { columns = stage.features + 1, alpha = stage.overlay })
+        pictures.sheet(env, file, rows, { columns = widest + 1, alpha = stage.overlay })
         figures[#figures + 1] = { file = file, caption = ("%s: images %d to %d of %d, each with the maps (%s) of its highly "
           .. "active discriminative features"):format(stage.select:gsub("_", " "), first, last, #chosen, stage.method) }
       end)

@@ -329,7 +329,11 @@ done:
 ** even when idle. A short spin keeps the latency of back-to-back kernels. Users' own settings are left alone. */
 static void with_short_barriers(char **argv) {
   if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) return;
-  if (setenv("GOMP_SPINCOUNT", "2000", 1) == 0) execv("/proc/self/exe", argv); /* where this fails, go on as we are */
+  char self[4096]; /* by its path, not as /proc/self/exe: process lists show the name that was executed */
+  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (n <= 0 || setenv("GOMP_SPINCOUNT", "2000", 1)) return;
+  self[n] = 0;
+  execv(self, argv); /* where this fails, go on as we are */
 }
 
 int main(int argc, char **argv) {

@@ -6,7 +6,7 @@ local recipe = require "lunette.recipe"
 local runner = require "lunette.recipe.run"
 local rundir = require "lunette.recipe.rundir"
 local schema = require "lunette.recipe.schema"
-local suggest = require "lunette.recipe.suggest"
+local suggest = require "lunette.suggest"
 local sys = require "lunette.sys"
 
 local cli = {}

@@ -2,7 +2,7 @@ local t = require "tap"
 local json = require "lunette.json"
 local recipe = require "lunette.recipe"
 local schema = require "lunette.recipe.schema"
-local suggest = require "lunette.recipe.suggest"
+local suggest = require "lunette.suggest"
 
 local QUICKSTART = t.root .. "/examples/quickstart.lua"
 

@@ -4,7 +4,7 @@ local lunette = require "lunette"
 local library = require "lunette.help.library"
 local surface = require "lunette.help.surface"
 local reference = require "lunette.recipe.reference"
-local suggest = require "lunette.recipe.suggest"
+local suggest = require "lunette.suggest"
 
 local help = {}
 

@@ -6,7 +6,7 @@ local like = require "lunette.recipe.like"
 local load = require "lunette.recipe.load"
 local node = require "lunette.recipe.node"
 local schema = require "lunette.recipe.schema"
-local suggest = require "lunette.recipe.suggest"
+local suggest = require "lunette.suggest"
 
 local check = {}
 

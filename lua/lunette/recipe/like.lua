@@ -3,7 +3,7 @@
 
 local node = require "lunette.recipe.node"
 local schema = require "lunette.recipe.schema"
-local suggest = require "lunette.recipe.suggest"
+local suggest = require "lunette.suggest"
 
 local like = {}
 

@@ -2,7 +2,7 @@
 --- by the same schema. The right side is a Lua literal where it is one, and a string otherwise.
 
 local node = require "lunette.recipe.node"
-local suggest = require "lunette.recipe.suggest"
+local suggest = require "lunette.suggest"
 local schema = require "lunette.recipe.schema"
 local tokens = require "lunette.recipe.tokens"
 

@@ -71,12 +71,12 @@ static int converted(lun_call *c, lun_dnnl *d, conv_key key, uint16_t *x, float 
 }
 
 /* f32 arithmetic on small images goes to OpenBLAS: as products per tap with stride 1, else as im2col. Measured per
-*thread
-** on AVX-512 (Cascade Lake, oneDNN 2.6.3, OpenBLAS 0.3.21) for 3 x 3 kernels with 4 x 4 outputs, batch 64, ms forward /
-** dx / dw: 512 to 512 channels 68 / 63 / 88 with oneDNN, 54 / 58 / 50 as im2col, 37 / 38 / 35 per tap; 256 to 512
-** channels with stride 2 35 / 29 / 50 against 26 / 28 / 25 as im2col. At 8 x 8 outputs oneDNN is level or ahead, and
-*the
-** more so the larger the image. Winograd as oneDNN has it is slower here but for dw of 4 x 4 (42 ms). */
+** thread on AVX-512 (Cascade Lake, oneDNN 2.6.3, OpenBLAS 0.3.21) for 3 x 3 kernels with 4 x 4 outputs, batch 64,
+** ms forward / dx / dw: 512 to 512 channels 68 / 63 / 88 with oneDNN, 54 / 58 / 50 as im2col, 37 / 38 / 35 per
+** tap; 256 to 512 channels with stride 2 35 / 29 / 50 against 26 / 28 / 25 as im2col. At 8 x 8 outputs oneDNN is
+** level or ahead, and the more so the larger the image. Winograd as oneDNN has it is slower here but for dw of 4 x
+** 4 (42 ms).
+*/
 static bool product_is_faster(const lun_dnnl *d, const conv_geometry *g, lun_dtype type) {
   if (type == LUN_BF16 && d->native_bf16) return false;
   return g->oh * g->ow <= 16 && g->kh * g->kw > 1 && g->c >= 128 && g->k >= 128;

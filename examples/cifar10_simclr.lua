@@ -26,9 +26,9 @@ return {
   stages = {
     { name = "random_probe", task = "linear_probe", from = "random", data = "cifar10:train", test = "cifar10:test" },
     { name = "random_knn", task = "knn", from = "random", data = "cifar10:train", test = "cifar10:test", k = 20 },
-    { name = "pretrain", task = "simclr", data = "cifar10:train", epochs = 3, batch = batch,
+    { name = "pretrain", task = "simclr", data = "cifar10:train", epochs = 4, batch = batch, size = 16,
       temperature = 0.5,
-      augment = { crop = { 0.2, 1 }, flip = 0.5, jitter = { 0.4, 0.4, 0.4, 0.1 }, jitter_p = 0.8, gray = 0.2 },
+      augment = { crop = { 0.15, 0.8 }, flip = 0.5, jitter = { 0.4, 0.4, 0.4, 0.1 }, jitter_p = 0.8, gray = 0.2 },
       optim = { kind = "sgd", lr = 0.06, momentum = 0.9, weight_decay = 5e-4 },
       schedule = { kind = "cosine", warmup_epochs = 0.2 } },
     { name = "probe", like = "random_probe", from = "pretrain" },

@@ -1,5 +1,5 @@
 -- simclr_step.lua [f32|bf16] [steps] [width]: one SimCLR step as in training: ResNet-18 with the CIFAR stem, projector 512-512-128,
--- 2 x 128 views of 32x32, NT-Xent, backward, SGD. Prints one line of JSON: medians of wall and processor time, peak memory.
+-- 2 x 128 views of 32x32, NT-Xent, backward, SGD. Prints one line of JSON; see README.md beside it.
 local lunette = require "lunette"
 local sys = require "lunette.sys"
 
@@ -38,7 +38,27 @@ local function peak_rss()
   end
 end
 
+-- The peer beside it, in the same run: PyTorch's step in its better memory format, where python3 has torch and the script is at
+-- hand (LUNETTE_PEERS names its folder). Returns views/s, peak megabytes, version; nothing where it cannot run.
+local function peer(threads)
+  local folder = os.getenv "LUNETTE_PEERS" or "../shared/peers"
+  if not sys.stat(folder .. "/simclr_torch.py") then return end
+  local version = io.popen("/usr/bin/python3 -c 'import torch; print(torch.__version__)' 2>/dev/null"):read("l")
+  if not version then return end
+  local out = io.popen(("OMP_NUM_THREADS=%d OPENBLAS_CORETYPE=SKYLAKEX /usr/bin/python3 %s/simclr_torch.py %d %s nhwc %d"):format(
+    threads, folder, threads, precision == "f32" and "fp32" or precision, steps)):read("a")
+  return tonumber(out:match("= ([%d.]+) img/s")), tonumber(out:match("RSS (%d+) MB")), version
+end
+
 local w, c = median(wall), median(cpu)
-print(('{"bench": "simclr_step", "precision": "%s", "width": %d, "views_per_s": %.1f, "best_views_per_s": %.1f, ' ..
-  '"wall_s": %.4f, "cpu_s": %.4f, "peak_rss_mb": %.0f, "peak_tensor_mb": %.0f, "loss": %.4f}')
-  :format(precision, width, 256 / w, 256 / wall[1], w, c, peak_rss() / 1e6, lunette.memory().peak_bytes / 1e6, loss))
+local row = {bench = "simclr_step", precision = precision, width = width, unit = "views/s", better = "higher", value = 256 / w,
+  spread = 256 / wall[1] - 256 / wall[#wall], threads = lunette.threads(), cpu_seconds = c, peak_rss_mb = peak_rss() / 1e6,
+  peak_tensor_mb = lunette.memory().peak_bytes / 1e6, loss = loss}
+if width == 64 then
+  local peer_views, rss, version = peer(lunette.threads())
+  if peer_views then
+    row.peer, row.peer_value, row.ratio = "PyTorch " .. version, peer_views, row.value / peer_views
+    row.peer_rss_mb, row.memory_ratio = rss, row.peak_rss_mb / rss
+  end
+end
+print(require "lunette.json".encode(row))

@@ -102,7 +102,8 @@ function pretrain.run(stage, env, make)
   if start then method:load_state(start, {partial = true}) end
   local optimizer = optimizer_of(stage, method)
   local loader = lunette.data.loader{dataset = dataset, batch = stage.batch, views = #stage.augment,
-                                     augment = lunette.augment{views = stage.augment, norm = norm}, seed = env.seed,
+                                     augment = lunette.augment{views = stage.augment, norm = norm, size = stage.size},
+                                     seed = env.seed,
                                      threads = stage.loader_threads}
   local regularize = regularizer_of(env, stage, method, dataset, norm)
   local monitor = monitor_of(stage, method, dataset, norm)

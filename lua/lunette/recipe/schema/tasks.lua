@@ -47,6 +47,7 @@ local pretrain_fields = {
   schedule = training.schedule,
   regularize = training.regularize,
   save = training.save,
+  size = t.integer { min = 8, max = 1024, doc = "height and width of the views in pixels; without it, the images'" },
   loader_threads = t.integer { default = 1, min = 1, max = 256, doc = "background threads that make views; changes no number" },
   monitor = t.integer {
     default = 1000,

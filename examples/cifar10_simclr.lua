@@ -4,8 +4,9 @@
 --
 --   lunette run --data-root PATH examples/cifar10_simclr.lua
 --
--- Loss, temperature and optimizer after lightly's CIFAR-10 benchmark. Views of 16x16 pixels make a step four times cheaper, so that there are
--- enough of them; probes see the images as they are. Few epochs all the same: the figures are far from its 84.7 %.
+-- Loss, temperature and optimizer after lightly's CIFAR-10 benchmark. Views of 16x16 pixels make a step four times
+-- cheaper, so that there are enough of them; probes see the images as they are. Few epochs all the same: the figures are
+-- far from its 84.7 %.
 -- Tests run this with: --data-root DATA --set pretrain.epochs=1 --set pretrain.batch=16 --set regularized.batch=16
 -- Tests run this with: --set model.width=4
 

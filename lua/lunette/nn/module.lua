@@ -1,7 +1,7 @@
 -- nn/module.lua: what every layer and network is: named parameters, buffers (state without gradient) and children.
 --
 --   local Layer = module.class("Layer")
---   function Layer:build(in_features) self:parameter("weight", {in_features}, init.ones()) end
+--   function Layer:build(in_features) self:parameter("weight", {in_features}, initial.constant(1)) end
 --   function Layer:forward(x) return x * self.weight end
 --   local layer = Layer(3)          -- build is called; layer(x) runs forward in a scope, so temporaries are freed
 --

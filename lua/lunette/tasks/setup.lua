@@ -3,13 +3,17 @@ local lunette = require "lunette"
 
 local setup = {}
 
--- One copy of a data set per configuration, so that stages share it.
+-- What the stages of one run share: data sets, their statistics, features; by configuration.
 local cache = setmetatable({}, {__mode = "k"})
+
+local function shared(env)
+  cache[env.config] = cache[env.config] or {}
+  return cache[env.config]
+end
 
 -- The data set of a reference such as "shapes:train".
 function setup.dataset(env, reference)
-  local loaded = cache[env.config] or {}
-  cache[env.config] = loaded
+  local loaded = shared(env)
   if loaded[reference] then return loaded[reference] end
   local d = env.data(reference)
   local spec = d.spec
@@ -27,8 +31,7 @@ end
 -- Per-channel mean and standard deviation (2,3) of a data set's training split, in [0, 1]: of its first 10,000 images.
 function setup.norm(env, reference)
   local set_name = reference:match("^[^:]*")
-  local loaded = cache[env.config] or {}
-  cache[env.config] = loaded
+  local loaded = shared(env)
   local key = "norm " .. set_name
   if not loaded[key] then
     local images = setup.dataset(env, set_name .. ":train").images
@@ -96,8 +99,7 @@ end
 -- Representations of a data reference by the encoder of stage `from`, made once and shared by the stages that follow:
 -- h (n, r), and the data set. They are the caller's to read, not to change.
 function setup.features_of(env, from, reference, batch)
-  local loaded = cache[env.config] or {}
-  cache[env.config] = loaded
+  local loaded = shared(env)
   local key = "features " .. from .. " " .. reference
   local set = setup.dataset(env, reference)
   if not loaded[key] then

@@ -10,21 +10,22 @@
 /* Lists 0..lists-1 must pair up: equal lengths, shapes, dtypes and layouts. */
 static int check_lists(lun_call *c, int lists) {
   int n = c->arg[0].list.n;
+  const char *first = lun_arg_name(c, 0);
   for (int k = 0; k < lists; k++) {
     if (c->arg[k].list.n != n)
-      return lun_bad(c, LUN_EARG, "%s must hold as many tensors as params, %d, got %d", lun_arg_name(c, k), n,
+      return lun_bad(c, LUN_EARG, "%s must hold as many tensors as %s, %d, got %d", lun_arg_name(c, k), first, n,
                      c->arg[k].list.n);
     for (int i = 0; i < n; i++) {
       const lun_tensor *p = c->arg[0].list.v[i], *t = c->arg[k].list.v[i];
       bool same = p->ndim == t->ndim && p->dtype == t->dtype;
       for (int a = 0; same && a < p->ndim; a++) same = p->shape[a] == t->shape[a];
       if (!same)
-        return lun_bad(c, LUN_ESHAPE, "%s[%d] must have the shape and dtype of params[%d]", lun_arg_name(c, k), i + 1,
-                       i + 1);
+        return lun_bad(c, LUN_ESHAPE, "%s[%d] must have the shape and dtype of %s[%d]", lun_arg_name(c, k), i + 1,
+                       first, i + 1);
       if (lun_is_dense(p) != lun_is_dense(t))
-        return lun_bad(c, LUN_EARG, "%s[%d] must be laid out like params[%d]", lun_arg_name(c, k), i + 1, i + 1);
+        return lun_bad(c, LUN_EARG, "%s[%d] must be laid out like %s[%d]", lun_arg_name(c, k), i + 1, first, i + 1);
       if (p->dtype != LUN_F32 && p->dtype != LUN_F64)
-        return lun_bad(c, LUN_EDTYPE, "params[%d] must be f32 or f64, got %s", i + 1, lun_dtype_name(p->dtype));
+        return lun_bad(c, LUN_EDTYPE, "%s[%d] must be f32 or f64, got %s", first, i + 1, lun_dtype_name(p->dtype));
     }
   }
   return LUN_OK;
@@ -133,4 +134,41 @@ const lun_op LUN_ROW(adamw_step) = {
     .cpu = adamw_cpu,
     .no_grad = "it updates in place",
     .samples = adamw_samples,
+};
+
+/* ---- the slow copy of a network ---- */
+
+static int ema_shape(lun_call *c) {
+  double m = c->arg[2].f;
+  if (!(m >= 0 && m <= 1)) return lun_bad(c, LUN_EARG, "momentum must lie between 0 and 1, got %g", m);
+  return check_lists(c, 2);
+}
+
+/* One parallel region for all tensors: most of a network's are too small for one of their own. */
+static int ema_cpu(lun_call *c) {
+  int64_t total = 0;
+  for (int i = 0; i < c->arg[0].list.n; i++) total += lun_numel(c->arg[0].list.v[i]);
+#pragma omp parallel num_threads(c->threads) if (total > 65536)
+  for (int i = 0; i < c->arg[0].list.n; i++) {
+    lun_tensor *t = c->arg[0].list.v[i];
+    BY_REAL(t->dtype, moving_average, lun_data(t), lun_data(c->arg[1].list.v[i]), lun_numel(t), c->arg[2].f);
+  }
+  return LUN_OK;
+}
+
+static const char *const ema_samples[] = {"targets=normal[3,4]+normal[5] sources=normal[3,4]+normal[5] momentum=0.9",
+                                          "targets=normal[1] sources=normal[1] momentum=1",
+                                          "targets=normal[2,0] sources=normal[2,0] momentum=0", NULL};
+const lun_op LUN_ROW(ema_update) = {
+    .name = "ema_update",
+    .args = "targets:tensors! sources:tensors momentum:float",
+    .doc =
+        "Exponential moving average of tensors, in place: target = momentum target + (1 - momentum) source.\n"
+        "targets (a momentum encoder's parameters) and sources (the trained ones) pair up; f32 or f64. momentum lies "
+        "in [0, 1];\n"
+        "at 0 targets become copies. MoCo (He et al. 2020, equation 2), BYOL (Grill et al. 2020, equation 1), DINO.",
+    .shape = ema_shape,
+    .cpu = ema_cpu,
+    .no_grad = "it updates in place",
+    .samples = ema_samples,
 };

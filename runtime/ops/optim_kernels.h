@@ -34,3 +34,10 @@ static void FN(adamw_update)(real *w, const real *g, real *m, real *v, int64_t n
     w[i] -= lr * (decay * w[i] + m[i] / correct1 / (REAL_SQRT(v[i] / correct2) + eps));
   }
 }
+
+/* Called by every thread of a parallel region, which shares the elements out. */
+static void FN(moving_average)(real *to, const real *from, int64_t n, double momentum) {
+  real keep = (real)momentum, take = (real)(1 - momentum);
+#pragma omp for simd schedule(static) nowait
+  for (int64_t i = 0; i < n; i++) to[i] = keep * to[i] + take * from[i];
+}

@@ -24,6 +24,24 @@ function schedule.constant(given)
   return function(step) return step < warmup and start + (value - start) * step / warmup or value end
 end
 
+-- From one value to another over `steps` steps, after `delay` steps at the first; then it stays. shape: "cosine" (half a
+-- period) or "linear". BYOL's momentum: {from = 0.99, to = 1, steps = all}; DINO's weight decay: {from = 0.04, to = 0.4,
+-- steps = all}; its teacher temperature: {from = 0.04, to = 0.07, steps = warm-up, shape = "linear"}.
+function schedule.ramp(given)
+  options_of.check("schedule.ramp", given, {from = true, to = true, steps = true, delay = true, shape = true})
+  local from, to, steps, delay, shape = given.from, given.to, given.steps, given.delay or 0, given.shape or "cosine"
+  if not from or not to or not steps then error("schedule.ramp: from, to and steps must be given", 2) end
+  if shape ~= "cosine" and shape ~= "linear" then
+    error(("schedule.ramp: shape must be \"cosine\" or \"linear\", got %q"):format(tostring(shape)), 2)
+  end
+  return function(step)
+    local t = step - delay
+    if t < 0 then return from end
+    if t >= steps then return to end
+    return shape == "linear" and from + (to - from) * t / steps or to + (from - to) * 0.5 * (1 + math.cos(math.pi * t / steps))
+  end
+end
+
 -- value times factor for every milestone (a step) passed.
 function schedule.steps(given)
   options_of.check("schedule.steps", given, {value = true, milestones = true, factor = true})

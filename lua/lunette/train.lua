@@ -6,7 +6,7 @@ local lunette = require "lunette"
 local options_of = require "lunette.options"
 
 local allowed = {method = true, loader = true, optimizer = true, epochs = true, learning_rate = true, regularize = true,
-                 on_step = true, on_epoch = true, interrupted = true, on_interrupt = true, start = true}
+                 on_step = true, on_epoch = true, interrupted = true, on_interrupt = true, start = true, weight_decay = true}
 
 -- What a recipe takes for the exit code, and a script shows as a text.
 local failure = {__tostring = function(e) return e.message end}
@@ -35,7 +35,7 @@ local function explain_nan(method, views)
 end
 
 -- One step. Returns the loss, and the regularizer's share of it, as numbers.
-local function step(t, batch, lr, epoch)
+local function step(t, batch, lr, now, epoch)
   local loss, extra = lunette.scope(function()
     local l, h = t.method:loss(batch.views)
     local r = t.regularize and t.regularize(h, epoch)
@@ -50,14 +50,15 @@ local function step(t, batch, lr, epoch)
     fail{code = "nan", message = ("the loss of epoch %d, batch %d is %s: %s"):format(epoch, batch.index,
       sum ~= sum and "NaN" or "infinite", explain_nan(t.method, batch.views))}
   end
-  t.optimizer:step(lr)
+  t.optimizer:step(lr, now)
   t.optimizer:zero_grad()
   return loss, extra
 end
 
--- Options: method, loader, optimizer, epochs; learning_rate(step) with step from 0 (the optimizer's own by default);
--- regularize(h, epoch) -> scalar tensor or nil; on_step(row), on_epoch(row), rows with epoch, step, batch, batches, loss,
--- regularizer, lr; interrupted() -> signal or nil, on_interrupt(progress); start = progress to go on from.
+-- Options: method, loader, optimizer, epochs; learning_rate(step) and weight_decay(step) with step from 0 (the optimizer's own
+-- by default); regularize(h, epoch) -> scalar tensor or nil; on_step(row), on_epoch(row), rows with epoch, step, batch, batches,
+-- loss, regularizer, lr, and grad_norm where the optimizer clips (the last step's, before clipping); interrupted() -> signal or
+-- nil, on_interrupt(progress); start = progress to go on from.
 -- progress: {epoch = finished epochs, batch = finished batches of the next one, step, loss_sum, extra_sum}.
 -- Raises {code = "nan"} where the loss is not finite, {code = "interrupt", signal =} after on_interrupt.
 local function train(t)
@@ -68,12 +69,13 @@ local function train(t)
   for epoch = p.epoch + 1, t.epochs do
     for batch in t.loader:epoch(epoch, p.batch + 1) do
       local lr = lr_of(p.step)
-      local loss, extra = step(t, batch, lr, epoch)
+      local now = t.weight_decay and {weight_decay = t.weight_decay(p.step)}
+      local loss, extra = step(t, batch, lr, now, epoch)
       p.step, p.batch = p.step + 1, batch.index
       p.loss_sum, p.extra_sum = p.loss_sum + loss, p.extra_sum + (extra or 0)
       if t.on_step then
         t.on_step{epoch = epoch, step = p.step, batch = p.batch, batches = t.loader.batches, loss = loss, regularizer = extra,
-                  lr = lr}
+                  lr = lr, grad_norm = t.optimizer.grad_norm}
       end
       local signal = t.interrupted and t.interrupted()
       if signal then
@@ -85,7 +87,7 @@ local function train(t)
     local broken = broken_parameters(t.method)
     if broken then fail{code = "nan", message = ("training diverged in epoch %d: %s"):format(epoch, broken)} end
     local n = t.loader.batches
-    local row = {epoch = epoch, step = p.step, loss = p.loss_sum / n, lr = lr_of(p.step - 1)}
+    local row = {epoch = epoch, step = p.step, loss = p.loss_sum / n, lr = lr_of(p.step - 1), grad_norm = t.optimizer.grad_norm}
     if t.regularize then row.regularizer = p.extra_sum / n end
     p.epoch, p.batch, p.loss_sum, p.extra_sum = epoch, 0, 0, 0
     if t.on_epoch then t.on_epoch(row, p) end

@@ -3,9 +3,31 @@
 #include "core/op.h"
 
 #include <math.h>
+#include <string.h>
+
+enum { NORM_CHUNK = 4096 };
 
 #define KERNELS "optim_kernels.h"
 #include "real.h"
+
+/* Scratch for the partial sums of the largest tensor of a list. */
+static int norm_scratch(lun_call *c, const lun_arg *list, void **part) {
+  int64_t most = 1;
+  for (int i = 0; i < list->list.n; i++) {
+    int64_t chunks = lun_numel(list->list.v[i]) / NORM_CHUNK + 1;
+    most = chunks > most ? chunks : most;
+  }
+  return lun_scratch(c, most * (int64_t)sizeof(double), part);
+}
+
+/* Sum of squares of x + b y, or of x where y is NULL. */
+static double square_sum(const lun_tensor *x, const lun_tensor *y, double b, double *part, int threads) {
+  int64_t n = lun_numel(x);
+  double total = 0;
+  BY_REAL(x->dtype, squares, lun_data(x), y ? lun_data(y) : NULL, b, n, part, threads);
+  for (int64_t k = 0; k * NORM_CHUNK < n; k++) total += part[k];
+  return total;
+}
 
 /* Lists 0..lists-1 must pair up: equal lengths, shapes, dtypes and layouts. */
 static int check_lists(lun_call *c, int lists) {
@@ -59,43 +81,55 @@ const lun_op LUN_ROW(sgd_step) = {
     .samples = sgd_samples,
 };
 
-/* Trust ratio eta |w| / (|g| + weight_decay |w| + 1e-8), with clip at most lr: the step is then lr min(ratio / lr, 1).
-** 1-D tensors (biases, norms) get neither the ratio nor decay. You et al. 2017, in solo-learn's form. */
+/* The trust ratio of one tensor, and *decay: the weight decay that goes with it. */
+static double trust_ratio(const lun_call *c, const lun_tensor *w, const lun_tensor *g, double *part, double *decay) {
+  double lr = c->arg[3].f, wd = c->arg[5].f, eta = c->arg[6].f, ratio = 1;
+  bool clip = c->arg[7].b, exclude = c->arg[8].b, of_update = !strcmp(c->arg[10].s, "update"), decayed = c->arg[11].b;
+  *decay = 0;
+  if (exclude && w->ndim <= 1) return 1;
+  double wn = sqrt(square_sum(w, NULL, 0, part, c->threads));
+  double gn = sqrt(square_sum(g, of_update && wd != 0 ? w : NULL, wd, part, c->threads));
+  if (wn > 0 && gn > 0) ratio = eta * wn / (of_update ? gn : gn + wd * wn + 1e-8);
+  /* In the first form a tensor of zeros, or without gradient, moves as under plain SGD without decay. */
+  if (of_update || (wn > 0 && gn > 0)) *decay = wd;
+  if (!(wn > 0 && gn > 0) || (decayed && wd == 0)) return 1;
+  return clip && lr > 0 ? fmin(ratio / lr, 1) : ratio;
+}
+
 static int lars_cpu(lun_call *c) {
-  double lr = c->arg[3].f, decay = c->arg[5].f, eta = c->arg[6].f;
-  bool clip = c->arg[7].b, exclude = c->arg[8].b;
+  void *part = NULL;
+  LUN_TRY(norm_scratch(c, &c->arg[0], &part));
   for (int i = 0; i < c->arg[0].list.n; i++) {
     lun_tensor *w = c->arg[0].list.v[i], *g = c->arg[1].list.v[i];
-    int64_t n = lun_numel(w);
-    double ratio = 1, wd = 0, wn = 0, gn = 0;
-    if (!exclude || w->ndim > 1) {
-      wn = BY_REAL(w->dtype, length, lun_data(w), n);
-      gn = BY_REAL(w->dtype, length, lun_data(g), n);
-    }
-    if (wn > 0 && gn > 0) { /* a tensor of zeros, or without gradient, moves as under plain SGD without decay */
-      wd = decay;
-      ratio = eta * wn / (gn + decay * wn + 1e-8);
-      if (clip && lr > 0) ratio = ratio / lr < 1 ? ratio / lr : 1;
-    }
-    BY_REAL(w->dtype, momentum_update, lun_data(w), lun_data(g), lun_data(c->arg[2].list.v[i]), n, lr, c->arg[4].f, wd,
-            ratio, c->arg[9].b, c->threads);
+    double wd, ratio = trust_ratio(c, w, g, part, &wd);
+    BY_REAL(w->dtype, momentum_update, lun_data(w), lun_data(g), lun_data(c->arg[2].list.v[i]), lun_numel(w),
+            c->arg[3].f, c->arg[4].f, wd, ratio, c->arg[9].b, c->threads);
   }
+  lun_scratch_free(c, part);
   return LUN_OK;
 }
 
 static const char *const lars_samples[] = {
     "params=normal[3,4]+normal[5] grads=normal[3,4]+normal[5] buffers=normal[3,4]+normal[5] lr=0.1",
-    "params=normal[3,2] grads=normal[3,2] buffers=normal[3,2] lr=0.1 weight_decay=0.5 clip=false", NULL};
+    "params=normal[3,2] grads=normal[3,2] buffers=normal[3,2] lr=0.1 weight_decay=0.5 clip=false",
+    "params=normal[3,2]+normal[4] grads=normal[3,2]+normal[4] buffers=normal[3,2]+normal[4] lr=0.1 weight_decay=0.5 "
+    "clip=false exclude_1d=false trust=update",
+    "params=normal[3,2] grads=normal[3,2] buffers=normal[3,2] lr=0.1 decayed_only=true", NULL};
 const lun_op LUN_ROW(lars_step) = {
     .name = "lars_step",
     .args = "params:tensors! grads:tensors buffers:tensors! lr:float momentum:float=0.9 weight_decay:float=0 "
-            "eta:float=0.02 "
-            "clip:bool=true exclude_1d:bool=true nesterov:bool=false",
-    .doc = "One step of LARS (You et al. 2017): SGD in which each tensor's d is scaled by q = eta |param| / (|grad| + "
-           "weight_decay |param|).\n"
-           "clip: q = min(q / lr, 1), solo-learn's default form. exclude_1d: biases and norms get neither q nor weight "
-           "decay.\n"
-           "params, grads and buffers (zeros at first) pair up; momentum, nesterov and lr as in sgd_step; f32 or f64.",
+            "eta:float=0.02 clip:bool=true exclude_1d:bool=true nesterov:bool=false trust:choice(sum|update)=sum "
+            "decayed_only:bool=false",
+    .doc =
+        "One step of LARS (You et al. 2017): SGD in which each tensor's d = grad + weight_decay param is scaled by q.\n"
+        "trust \"sum\": q = eta |param| / (|grad| + weight_decay |param| + 1e-8), and neither q nor decay where a norm "
+        "is 0;\n"
+        "\"update\": q = eta |param| / |grad + weight_decay param|, 1 where a norm is 0 (Barlow Twins, MoCo v3).\n"
+        "clip: q = min(q / lr, 1). exclude_1d: biases and norms get neither q nor weight decay. The defaults are "
+        "solo-learn's.\n"
+        "decayed_only: q = 1 where weight_decay is 0 (lightly). LARC as SwAV uses it: clip and exclude_1d off, eta "
+        "0.001.\n"
+        "params, grads and buffers (zeros at first) pair up; momentum, nesterov and lr as in sgd_step; f32 or f64.",
     .shape = sgd_shape,
     .cpu = lars_cpu,
     .no_grad = "it updates in place",
@@ -171,4 +205,53 @@ const lun_op LUN_ROW(ema_update) = {
     .cpu = ema_cpu,
     .no_grad = "it updates in place",
     .samples = ema_samples,
+};
+
+/* ---- clipping ---- */
+
+static int clip_shape(lun_call *c) {
+  if (!(c->arg[1].f > 0)) return lun_bad(c, LUN_EARG, "max_norm must be above 0, got %g", c->arg[1].f);
+  LUN_TRY(check_lists(c, 1));
+  return lun_out(c, 0, LUN_F64, 0, NULL);
+}
+
+/* A norm that is NaN or infinite scales nothing: what follows shall see what came. */
+static void clip_to(lun_tensor *g, double norm, double max, int threads) {
+  double by = max / (norm + 1e-6);
+  if (by < 1 && isfinite(norm)) BY_REAL(g->dtype, scale, lun_data(g), lun_numel(g), by, threads);
+}
+
+static int clip_cpu(lun_call *c) {
+  int n = c->arg[0].list.n;
+  double total = 0, max = c->arg[1].f;
+  void *part = NULL;
+  LUN_TRY(norm_scratch(c, &c->arg[0], &part));
+  for (int i = 0; i < n; i++) {
+    lun_tensor *g = c->arg[0].list.v[i];
+    double s = square_sum(g, NULL, 0, part, c->threads);
+    total += s;
+    if (c->arg[2].b) clip_to(g, sqrt(s), max, c->threads);
+  }
+  lun_scratch_free(c, part);
+  total = sqrt(total);
+  for (int i = 0; i < n && !c->arg[2].b; i++) clip_to(c->arg[0].list.v[i], total, max, c->threads);
+  *lun_f64(c->out[0]) = total;
+  return LUN_OK;
+}
+
+static const char *const clip_samples[] = {"grads=normal[3,4]+normal[5] max_norm=1", "grads=normal[3,4] max_norm=100",
+                                           "grads=normal[3,4]+low[5] max_norm=1.5 each=true", NULL};
+const lun_op LUN_ROW(clip_grad_norm) = {
+    .name = "clip_grad_norm",
+    .args = "grads:tensors! max_norm:float each:bool=false -> norm",
+    .doc = "Gradients scaled in place by min(1, max_norm / (norm + 1e-6)), norm the Euclidean length of all of them "
+           "together.\n"
+           "each: every tensor by its own length instead (DINO's official code). Output: the length of all before "
+           "scaling, an f64 scalar.\n"
+           "A length that is NaN or infinite leaves the gradients as they are. grads are f32 or f64 (Pascanu et al. "
+           "2013, section 3.2).",
+    .shape = clip_shape,
+    .cpu = clip_cpu,
+    .no_grad = "it updates in place",
+    .samples = clip_samples,
 };

@@ -1,6 +1,5 @@
 /* optim_kernels.h: one parameter tensor's update for one element type; see real.h. `scale` multiplies the gradient
- *after
- ** weight decay was added: 1 for SGD, LARS's trust ratio otherwise. */
+** after weight decay was added: 1 for SGD, LARS's trust ratio otherwise. */
 
 static void FN(momentum_update)(real *w, const real *g, real *buf, int64_t n, real lr, real momentum, real decay,
                                 real scale, bool nesterov, int threads) {
@@ -12,17 +11,28 @@ static void FN(momentum_update)(real *w, const real *g, real *buf, int64_t n, re
   }
 }
 
-/* Euclidean length, partial sums of 4,096 added in double: the same for every thread count. */
-static double FN(length)(const real *x, int64_t n) {
-  double total = 0;
-  for (int64_t at = 0; at < n; at += 4096) {
-    int64_t k = n - at < 4096 ? n - at : 4096;
+/* Squares of x + b y (of x where y is NULL), summed in chunks of NORM_CHUNK into part: the same chunks for every thread
+** count. */
+static void FN(squares)(const real *x, const real *y, real b, int64_t n, double *part, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static) if (n > 65536)
+  for (int64_t at = 0; at < n; at += NORM_CHUNK) {
+    int64_t k = n - at < NORM_CHUNK ? n - at : NORM_CHUNK;
+    const real *p = x + at, *q = y ? y + at : NULL;
     real s = 0;
+    if (q) {
 #pragma omp simd reduction(+ : s)
-    for (int64_t i = 0; i < k; i++) s += x[at + i] * x[at + i];
-    total += (double)s;
+      for (int64_t i = 0; i < k; i++) s += (p[i] + b * q[i]) * (p[i] + b * q[i]);
+    } else {
+#pragma omp simd reduction(+ : s)
+      for (int64_t i = 0; i < k; i++) s += p[i] * p[i];
+    }
+    part[at / NORM_CHUNK] = (double)s;
   }
-  return sqrt(total);
+}
+
+static void FN(scale)(real *x, int64_t n, real by, int threads) {
+#pragma omp parallel for simd num_threads(threads) schedule(static) if (n > 65536)
+  for (int64_t i = 0; i < n; i++) x[i] *= by;
 }
 
 static void FN(adamw_update)(real *w, const real *g, real *m, real *v, int64_t n, real lr, real beta1, real beta2,

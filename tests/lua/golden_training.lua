@@ -37,6 +37,14 @@ local optimizers = {
   lars_all_tensors = {"lars", {lr = 0.3, weight_decay = 0.01, exclude_1d = false}},
   lars_nesterov = {"lars", {lr = 0.3, weight_decay = 0.01, nesterov = true}},
   lars_zero_weights = {"lars", {lr = 0.3, weight_decay = 0.01}},
+  lars_update = {"lars", {lr = 0.3, weight_decay = 0.01, eta = 0.001, clip = false, trust = "update"}},
+  lars_update_zero_weights = {"lars", {lr = 0.3, weight_decay = 0.01, eta = 0.001, clip = false, trust = "update"}},
+  lars_larc = {"lars", {lr = 0.3, weight_decay = 0.01, eta = 0.001, clip = false, exclude_1d = false}},
+  lars_decayed_only = {"lars", {lr = 0.3, weight_decay = 0.01, eta = 0.001, clip = false, exclude_1d = false,
+                                decayed_only = true, decay_1d = false}},
+  adamw_frozen = {"adamw", {lr = 0.01, weight_decay = 0.05}},
+  adamw_groups = {"adamw", {lr = 0.01, groups = {{match = "*as", weight_decay = 0}, {match = {"other", "we*ht"}, lr_scale = 10}}},
+                  function(step) return {weight_decay = 0.05 * step} end},
 }
 for name, how in pairs(optimizers) do
   t.case("optimizer " .. name, function()
@@ -49,8 +57,11 @@ for name, how in pairs(optimizers) do
     for k, v in pairs(how[2]) do given[k] = v end
     local opt = lunette.optim[how[1]](given)
     for step = 1, 3 do
-      for _, p in ipairs(params) do p.tensor.grad = file[p.name .. ".grad." .. step]:to("f32") end
-      opt:step()
+      for _, p in ipairs(params) do
+        local frozen = name == "adamw_frozen" and p.name == "bias" and step < 3
+        if not frozen then p.tensor.grad = file[p.name .. ".grad." .. step]:to("f32"):clone() end
+      end
+      opt:step(nil, how[3] and how[3](step))
       for _, p in ipairs(params) do
         local d = (p.tensor:to("f64") - file[p.name .. "." .. step]:to("f64")):abs():reshape(-1):max(1):item()
         t.ok(d < 2e-6, ("%s after step %d is off by %g"):format(p.name, step, d))
@@ -70,6 +81,39 @@ for name, given in pairs(schedules) do
     for i, v in ipairs(expected) do t.ok(math.abs(lr(i - 1) - v) < 1e-12, "step " .. i - 1) end
   end)
 end
+
+for _, name in ipairs(golden.names("^clip_")) do
+  t.case("gradient clipping " .. name, function()
+    local file, grads = golden.load(name), {}
+    for i, k in ipairs{"a", "b", "c"} do grads[i] = file[k]:clone() end
+    local options = {each = name:find("each") ~= nil}
+    local norm = lunette.ops.clip_grad_norm(grads, tonumber(name:match("%d+$")), options)
+    golden.near(norm, file.norm, 1e-6, "norm")
+    for i, k in ipairs{"a", "b", "c"} do golden.near(grads[i], file[k .. ".clipped"], 1e-6, k) end
+  end)
+end
+
+t.case("gradient clipping gives the same bits for every thread count", function()
+  local x, threads, found = lunette.randn(300, 1001, {seed = 3}), lunette.threads(), {}
+  for i, n in ipairs{1, 2, 3} do
+    lunette.threads(n)
+    local g = x:clone()
+    found[i] = {lunette.ops.clip_grad_norm({g}, 2):item(), g:tobytes()}
+  end
+  lunette.threads(threads)
+  t.equal(found[2], found[1])
+  t.equal(found[3], found[1])
+end)
+
+t.case("ramps follow DINO's schedules", function()
+  for name, given in pairs{ramp_decay = {from = 0.04, to = 0.4, steps = 30}, ramp_momentum = {from = 0.996, to = 1, steps = 30},
+                           ramp_temperature = {from = 0.04, to = 0.07, steps = 10, shape = "linear"}} do
+    local value = lunette.schedule.ramp(given)
+    for i, v in ipairs(golden.load(name).value:totable()) do t.ok(math.abs(value(i - 1) - v) < 1e-12, name .. " " .. i) end
+  end
+  local late = lunette.schedule.ramp{from = 1, to = 3, steps = 2, delay = 5, shape = "linear"}
+  t.equal({late(0), late(5), late(6), late(7), late(100)}, {1, 1, 2, 3, 3})
+end)
 
 -- The network of the ten steps, its weights from the file.
 local function network()

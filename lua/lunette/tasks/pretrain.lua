@@ -7,7 +7,7 @@ local pretrain = {}
 local function optimizer_of(stage, method)
   local o, given = stage.optim, {params = method:named_parameters()}
   for key, value in pairs(o) do
-    if key ~= "kind" then given[key] = value end
+    if key ~= "kind" and key ~= "final_weight_decay" then given[key] = value end
   end
   if o.kind == "adamw" and given.betas then
     given.beta1, given.beta2, given.betas = given.betas[1], given.betas[2], nil
@@ -20,6 +20,12 @@ local function schedule_of(stage, per_epoch)
   local warmup = math.min(math.floor((s.warmup_epochs or 0) * per_epoch), steps)
   if s.kind == "constant" then return lunette.schedule.constant{value = stage.optim.lr, warmup = warmup} end
   return lunette.schedule.cosine{value = stage.optim.lr, steps = steps, warmup = warmup, final = s.min_lr}
+end
+
+-- Weight decay by step, or nil where it is constant.
+local function decay_of(optim, steps)
+  if not optim.final_weight_decay then return nil end
+  return lunette.schedule.ramp{from = optim.weight_decay, to = optim.final_weight_decay, steps = steps}
 end
 
 -- The Q-Score regularizer as regularize(h, epoch), or nil. Discriminative features are those of the start weights over
@@ -89,7 +95,8 @@ end
 local function shown(row, stage, loader)
   local memory = lunette.memory()
   return {epoch = row.epoch, epochs = stage.epochs, step = row.step, steps = stage.epochs * loader.batches, loss = row.loss,
-          memory = memory.live_bytes, values = {lr = row.lr, regularizer = row.regularizer, knn = row.knn_top1}}
+          memory = memory.live_bytes, values = {lr = row.lr, regularizer = row.regularizer, knn = row.knn_top1,
+                                          gradient = row.grad_norm}}
 end
 
 -- make(stage, encoder, seed) -> method. Returns the stage's results.
@@ -112,6 +119,7 @@ function pretrain.run(stage, env, make)
   lunette.train{
     method = method, loader = loader, optimizer = optimizer, epochs = stage.epochs, start = progress,
     learning_rate = schedule_of(stage, loader.batches), regularize = regularize,
+    weight_decay = decay_of(stage.optim, stage.epochs * loader.batches),
     on_step = function(row) env.progress:update(shown(row, stage, loader)) end,
     on_epoch = function(row, p)
       last = row

@@ -20,14 +20,19 @@ def start(name, scale=1.0):
     return tensors
 
 
-def follow(name, make, parameters, scale=1.0):
-    """Parameters after each step of the optimizer that make(list of parameters) returns."""
+def follow(name, make, parameters, scale=1.0, frozen=(), before=None):
+    """Parameters after each step of the optimizer that make(list of parameters) returns.
+
+    frozen holds (parameter, step) without a gradient; before(optimizer, step) is called ahead of each step.
+    """
     tensors = start(name, scale)
     leaves = {k: double(tensors[k + ".0"]).clone().requires_grad_() for k in ("weight", "bias")}
     optimizer = make(list(leaves.values()))
     for t in range(1, STEPS + 1):
         for k, p in leaves.items():
-            p.grad = double(tensors[f"{k}.grad.{t}"]).clone()
+            p.grad = None if (k, t) in frozen else double(tensors[f"{k}.grad.{t}"]).clone()
+        if before:
+            before(optimizer, t)
         optimizer.step()
         tensors.update({f"{k}.{t}": p.detach().numpy().copy() for k, p in leaves.items()})
     return Case(name, tensors, parameters)
@@ -60,6 +65,94 @@ class Lars:
             buffer = d if self.buffers[i] is None else self.momentum * self.buffers[i] + d
             self.buffers[i] = buffer
             w.data -= self.lr * (d + self.momentum * buffer if self.nesterov else buffer)
+
+
+class LarsUpdate:
+    """LARS as Barlow Twins' and MoCo v3's own code have it: the ratio is eta |w| over the length of g + weight_decay w.
+
+    1-D tensors get neither. Where a length is 0 the ratio is 1 and weight decay stays.
+    """
+
+    def __init__(self, parameters, lr, momentum, weight_decay, eta):
+        self.parameters, self.lr, self.momentum, self.weight_decay, self.eta = parameters, lr, momentum, weight_decay, eta
+        self.buffers = [torch.zeros_like(p) for p in parameters]
+
+    def step(self):
+        for w, buffer in zip(self.parameters, self.buffers):
+            d = w.grad
+            if w.dim() > 1:
+                d = d + self.weight_decay * w.detach()
+                wn, un = w.detach().norm(), d.norm()
+                if wn > 0 and un > 0:
+                    d = d * (self.eta * wn / un)
+            buffer.mul_(self.momentum).add_(d)
+            w.data -= self.lr * buffer
+
+
+class Larc:
+    """LARC around SGD, clip off, as SwAV uses it: every tensor's gradient becomes q (g + weight_decay w) first."""
+
+    def __init__(self, parameters, lr, momentum, weight_decay, eta):
+        self.parameters, self.weight_decay, self.eta = parameters, weight_decay, eta
+        self.inner = torch.optim.SGD(parameters, lr=lr, momentum=momentum)
+
+    def step(self):
+        for w in self.parameters:
+            wn, gn = w.detach().norm(), w.grad.norm()
+            if wn > 0 and gn > 0:
+                q = self.eta * wn / (gn + self.weight_decay * wn + 1e-8)
+                w.grad = q * (w.grad + self.weight_decay * w.detach())
+        self.inner.step()
+
+
+class LarsDecayedOnly:
+    """LARS as lightly writes it, in two groups: the weight with decay, which alone is scaled, the bias without."""
+
+    def __init__(self, parameters, lr, momentum, weight_decay, eta):
+        weight, bias = parameters
+        self.scaled = Larc([weight], lr, momentum, weight_decay, eta)
+        self.plain = torch.optim.SGD([bias], lr=lr, momentum=momentum)
+
+    def step(self):
+        self.scaled.step()
+        self.plain.step()
+
+
+def adamw_groups(p):
+    """The weight with a tenfold rate, the bias without decay."""
+    groups = [{"params": [p[0]], "lr": 0.1}, {"params": [p[1]], "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=0.01, weight_decay=0.05)
+
+
+def raise_decay(optimizer, t):
+    optimizer.param_groups[0]["weight_decay"] = 0.05 * t
+
+
+def clipping():
+    """torch.nn.utils.clip_grad_norm_ on all tensors, and on each alone (DINO's clip_gradients)."""
+    r = generator("clip_grad_norm")
+    tensors = {"a": normal(r, 4, 3), "b": normal(r, 5, scale=0.1), "c": normal(r, 2, 3, 3, 3, scale=3)}
+    for limit in (1.0, 100.0):
+        for each in (False, True):
+            leaves = [torch.zeros(v.shape, dtype=torch.float64, requires_grad=True) for v in tensors.values()]
+            for p, v in zip(leaves, tensors.values()):
+                p.grad = double(v).clone()
+            norm = torch.cat([p.grad.flatten() for p in leaves]).norm()
+            for some in [[p] for p in leaves] if each else [leaves]:
+                torch.nn.utils.clip_grad_norm_(some, limit)
+            found = {k + ".clipped": p.grad.numpy() for k, p in zip(tensors, leaves)}
+            name = f"clip_{'each' if each else 'all'}_{limit:g}"
+            yield Case(name, {**tensors, **found, "norm": norm.numpy().reshape(1)}, {"max_norm": limit, "each": each})
+
+
+def ramps():
+    """DINO's schedules: a cosine over all steps (of weight decay, momentum), a linear warm-up of the temperature."""
+    steps = np.arange(30)
+    for name, first, last in (("ramp_decay", 0.04, 0.4), ("ramp_momentum", 0.996, 1.0)):
+        value = last + 0.5 * (first - last) * (1 + np.cos(np.pi * steps / len(steps)))
+        yield Case(name, {"value": value}, {"from": first, "to": last, "steps": len(steps), "shape": "cosine"})
+    value = np.concatenate([np.linspace(0.04, 0.07, 11), np.full(9, 0.07)])
+    yield Case("ramp_temperature", {"value": value}, {"from": 0.04, "to": 0.07, "steps": 10, "shape": "linear"})
 
 
 SGD = {
@@ -111,4 +204,12 @@ def cases():
     ):
         options = {**LARS, **change}
         yield follow(name, lambda p: Lars(p, **options), options, scale)
+    for name, make in (("lars_update", LarsUpdate), ("lars_larc", Larc), ("lars_decayed_only", LarsDecayedOnly)):
+        options = {"lr": 0.3, "momentum": 0.9, "weight_decay": 1e-2, "eta": 0.001}
+        yield follow(name, lambda p: make(p, **options), options)
+    yield follow("lars_update_zero_weights", lambda p: LarsUpdate(p, **options), options, 0)
+    yield follow("adamw_frozen", lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.05), {}, 1, {("bias", 1), ("bias", 2)})
+    yield follow("adamw_groups", adamw_groups, {}, before=raise_decay)
+    yield from clipping()
     yield from schedules()
+    yield from ramps()

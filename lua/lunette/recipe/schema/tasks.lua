@@ -85,7 +85,7 @@ tasks.linear_probe = {
       default = { lr = 0.1 },
       default_kind = "sgd",
       doc = "the optimizer (sgd)",
-      variants = { sgd = training.optim.variants.sgd },
+      variants = { sgd = { doc = "stochastic gradient descent", fields = training.sgd } },
     },
     resamples = resamples,
   },

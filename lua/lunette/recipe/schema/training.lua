@@ -14,6 +14,37 @@ end
 
 local momentum = t.number { default = 0.9, min = 0, max = 1, doc = "momentum" }
 
+local nesterov = t.boolean { default = false, doc = "Nesterov's momentum" }
+
+--- SGD's own settings: all that a linear probe has.
+training.sgd = { lr = learning_rate(), momentum = momentum, weight_decay = weight_decay(0), nesterov = nesterov }
+
+local group = t.record {
+  doc = "parameters with options of their own; the first group that fits a parameter holds",
+  fields = {
+    match = t.list {
+      of = t.string { min = 1, max = 256, expects = "a name with * for any text", doc = 'a name, * for any text, as in "*.bias"' },
+      min_items = 1,
+      max_items = 100,
+      doc = "the parameters' names; without it, all",
+    },
+    max_ndim = t.integer { min = 0, max = 8, doc = "only parameters of so many axes or fewer; 1: biases and norms" },
+    lr = t.number { above = 0, max = 1000, doc = "a learning rate that no schedule changes" },
+    lr_scale = t.number { min = 0, max = 1000, doc = "factor of the learning rate" },
+    weight_decay = t.number { min = 0, max = 10, doc = "weight decay, which no schedule changes" },
+  },
+}
+
+--- The settings of a kind, and those that every kind has beside them.
+local function optimizer(own)
+  own.final_weight_decay = t.number { min = 0, max = 10, doc = "weight decay at the end, reached by a cosine; without it, constant" }
+  own.decay_1d = t.boolean { default = true, doc = "weight decay for biases and norms too" }
+  own.groups = t.list { of = group, max_items = 100, doc = "parameters with options of their own" }
+  own.clip_norm = t.number { above = 0, max = 1e9, doc = "gradients longer than this are scaled down to it; without it, never" }
+  own.clip_each = t.boolean { default = false, doc = "clip every tensor by its own length, not all by the length of all" }
+  return own
+end
+
 training.optim = t.variant {
   required = true,
   default_kind = "sgd",
@@ -21,28 +52,29 @@ training.optim = t.variant {
   variants = {
     sgd = {
       doc = "stochastic gradient descent",
-      fields = {
-        lr = learning_rate(),
-        momentum = momentum,
-        weight_decay = weight_decay(0),
-        nesterov = t.boolean { default = false, doc = "Nesterov's momentum" },
-      },
+      fields = optimizer { lr = learning_rate(), momentum = momentum, weight_decay = weight_decay(0), nesterov = nesterov },
     },
     lars = {
       doc = "layer-wise adaptive rates on top of SGD",
-      fields = {
+      fields = optimizer {
         lr = learning_rate(),
         momentum = momentum,
         weight_decay = weight_decay(1e-6),
         eta = t.number { default = 0.02, above = 0, max = 1, doc = "trust coefficient: a layer's rate is eta * |w| / |gradient| times lr" },
         clip = t.boolean { default = true, doc = "a layer's rate never exceeds lr" },
         exclude_1d = t.boolean { default = true, doc = "leave biases and normalisation without decay and adaptation" },
-        nesterov = t.boolean { default = false, doc = "Nesterov's momentum" },
+        trust = t.string {
+          default = "sum",
+          choices = { "sum", "update" },
+          doc = "what |w| is divided by: |gradient| + weight_decay |w|, or the length of the two together (Barlow Twins, MoCo v3)",
+        },
+        decayed_only = t.boolean { default = false, doc = "no adaptation where weight decay is 0" },
+        nesterov = nesterov,
       },
     },
     adamw = {
       doc = "Adam with decoupled weight decay",
-      fields = {
+      fields = optimizer {
         lr = learning_rate(),
         betas = t.list {
           of = t.number { min = 0, max = 1, doc = "decay rate" },

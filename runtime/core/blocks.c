@@ -1,30 +1,36 @@
-/* blocks.c: large host blocks, kept for reuse.
+/* blocks.c: large host blocks from one range of addresses, whose freed pages are handed out again.
 **
 ** A training step asks for the same sizes again and again; giving pages back each time would fault them in anew, page
 *by
-** page, which costs more than the arithmetic on them. Freed blocks are therefore kept and handed out again by exact
-*size.
-** What is kept never pushes the total above the largest amount that was in use at once (plus a little): where a new
-** size would, the blocks freed longest ago go back to the system first. So the process stays near its true peak.
+** page, which costs more than the arithmetic on them. So freed ranges stay resident, neighbours are joined, and a
+*request
+** takes the smallest range that holds it. What is resident never exceeds the largest amount that was in use at once
+*plus
+** a little: beyond that the largest free ranges give their pages back first. So the process stays near its true peak.
 */
 #include "core.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
-enum { HUGE = 2 << 20, SLACK = 64 << 20 };
+enum { HUGE = 2 << 20, SLACK = 64 << 20, UNIT = 4096 };
 
-typedef struct block {
-  struct block *older, *newer; /* kept blocks, by time of release */
-  void *data;
-  int64_t size;
-} block;
+/* A free range. Pages of [dirty, dirty_end) may be resident, those outside are not. */
+typedef struct range {
+  struct range *next; /* by address */
+  char *start, *end, *dirty, *dirty_end;
+} range;
 
 struct luni_blocks {
   pthread_mutex_t lock;
-  block *oldest, *newest;
-  int64_t mapped, used, peak; /* bytes: in use and kept; in use; most in use */
+  char *base;
+  int64_t reserved; /* bytes of addresses; 0 before the first block */
+  int64_t memory; /* bytes of the machine: more than it has is refused, not left to the system's out-of-memory killer */
+  range *free;
+  int64_t used, peak, resident; /* bytes: in use; most in use; free but perhaps resident */
 };
 
 int luni_blocks_open(lun_context *c) {
@@ -34,85 +40,131 @@ int luni_blocks_open(lun_context *c) {
   return LUN_OK;
 }
 
-static int64_t rounded(int64_t bytes) {
-  int64_t unit = bytes >= 4 * (int64_t)HUGE ? HUGE : 4096;
-  return (bytes + unit - 1) / unit * unit;
+static int64_t rounded(int64_t bytes) { return (bytes + UNIT - 1) / UNIT * UNIT; }
+
+/* Addresses cost nothing until they are touched, so twice the memory is reserved: ranges may then be cut up as much as
+** they like. Where addresses are limited (ulimit -v), or the system refuses, less. Returns false where nothing is left.
+*/
+static bool reserve(struct luni_blocks *k) {
+  struct rlimit limit;
+  k->memory = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+  int64_t size = 2 * k->memory;
+  if (!getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY && (int64_t)limit.rlim_cur / 2 < size)
+    size = (int64_t)limit.rlim_cur / 2;
+  size = size / UNIT * UNIT;
+  range *all = malloc(sizeof *all);
+  if (!all) return false;
+  char *p;
+  while ((p = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) ==
+         MAP_FAILED) {
+    size = size / 2 / UNIT * UNIT;
+    if (size < HUGE) {
+      free(all);
+      return false;
+    }
+  }
+  char *start = p + (HUGE - ((uintptr_t)p & (HUGE - 1))) % HUGE;
+  madvise(start, (size_t)(p + size - start), MADV_HUGEPAGE); /* a fault then brings 2 MB instead of 4 KB */
+  *all = (range){.start = start, .end = p + size, .dirty = start, .dirty_end = start};
+  k->base = p;
+  k->reserved = size;
+  k->free = all;
+  return true;
 }
 
-/* From 8 MB on, aligned to huge pages: a fault then brings 2 MB instead of 4 KB. */
-static void *map(int64_t size) {
-  size_t spare = size >= 4 * (int64_t)HUGE ? HUGE : 0;
-  char *p = mmap(NULL, (size_t)size + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED) return NULL;
-  if (!spare) return p;
-  size_t head = (spare - ((uintptr_t)p & (spare - 1))) & (spare - 1);
-  if (head) munmap(p, head);
-  if (spare - head) munmap(p + head + size, spare - head);
-  madvise(p + head, (size_t)size, MADV_HUGEPAGE);
-  return p + head;
+static void clean(struct luni_blocks *k, range *r) {
+  madvise(r->dirty, (size_t)(r->dirty_end - r->dirty), MADV_DONTNEED);
+  k->resident -= r->dirty_end - r->dirty;
+  r->dirty = r->dirty_end = r->start;
 }
 
-static void unlink_block(struct luni_blocks *k, block *b) {
-  *(b->older ? &b->older->newer : &k->oldest) = b->newer;
-  *(b->newer ? &b->newer->older : &k->newest) = b->older;
+/* Gives pages back until at most `bound` bytes are resident, the largest free ranges first. */
+static void trim(struct luni_blocks *k, int64_t bound) {
+  while (k->resident > 0 && k->used + k->resident > bound) {
+    range *most = k->free;
+    for (range *r = k->free; r; r = r->next)
+      if (r->dirty_end - r->dirty > most->dirty_end - most->dirty) most = r;
+    clean(k, most);
+  }
 }
 
-static void give_back(struct luni_blocks *k, block *b) {
-  unlink_block(k, b);
-  munmap(b->data, (size_t)b->size);
-  k->mapped -= b->size;
-  free(b);
+/* Takes the front of the range that *link holds. */
+static char *take(struct luni_blocks *k, range **link, int64_t size) {
+  range *r = *link;
+  char *p = r->start, *end = p + size;
+  k->resident -= r->dirty_end - r->dirty;
+  r->start = end;
+  if (r->dirty < end) r->dirty = end;
+  if (r->dirty_end < r->dirty) r->dirty_end = r->dirty;
+  k->resident += r->dirty_end - r->dirty;
+  if (r->start == r->end) {
+    *link = r->next;
+    free(r);
+  }
+  return p;
 }
 
 void *luni_block_alloc(lun_context *c, int64_t bytes) {
   struct luni_blocks *k = c->blocks_kept;
   int64_t size = rounded(bytes);
-  void *p = NULL;
+  char *p = NULL;
   pthread_mutex_lock(&k->lock);
-  for (block *b = k->newest; b && !p; b = b->older)
-    if (b->size == size) {
-      p = b->data;
-      unlink_block(k, b);
-      free(b);
-      break;
+  if ((k->reserved || reserve(k)) && k->used + size <= k->memory) {
+    range **best = NULL;
+    for (range **link = &k->free; *link; link = &(*link)->next) {
+      int64_t room = (*link)->end - (*link)->start;
+      if (room >= size && (!best || room < (*best)->end - (*best)->start)) best = link;
     }
-  if (!p) {
-    int64_t bound = (k->used + size > k->peak ? k->used + size : k->peak) + SLACK;
-    while (k->oldest && k->mapped + size > bound) give_back(k, k->oldest);
-    p = map(size);
-    while (!p && k->oldest) { /* the system is short: everything kept goes first */
-      give_back(k, k->oldest);
-      p = map(size);
-    }
-    if (p) k->mapped += size;
+    if (best) p = take(k, best, size);
   }
-  if (p) k->used += size;
-  if (k->used > k->peak) k->peak = k->used;
+  if (p) {
+    k->used += size;
+    if (k->used > k->peak) k->peak = k->used;
+    trim(k, k->peak + SLACK);
+  }
   pthread_mutex_unlock(&k->lock);
   return p;
 }
 
+/* Joins b to a where it follows it directly; what lies between their dirty parts counts as dirty. */
+static bool join(struct luni_blocks *k, range *a, range *b) {
+  if (a->end != b->start) return false;
+  k->resident -= a->dirty_end - a->dirty + b->dirty_end - b->dirty;
+  if (a->dirty == a->dirty_end) a->dirty = b->dirty;
+  a->dirty_end = b->dirty == b->dirty_end && a->dirty != b->dirty ? a->dirty_end : b->dirty_end;
+  a->end = b->end;
+  a->next = b->next;
+  k->resident += a->dirty_end - a->dirty;
+  free(b);
+  return true;
+}
+
 void luni_block_free(lun_context *c, void *p, int64_t bytes) {
   struct luni_blocks *k = c->blocks_kept;
-  int64_t size = rounded(bytes);
-  block *b = malloc(sizeof *b);
+  char *start = p, *end = start + rounded(bytes);
   pthread_mutex_lock(&k->lock);
-  k->used -= size;
-  if (!b) { /* no room even for the note: give the pages back */
-    munmap(p, (size_t)size);
-    k->mapped -= size;
-  } else {
-    *b = (block){.older = k->newest, .data = p, .size = size};
-    *(k->newest ? &k->newest->newer : &k->oldest) = b;
-    k->newest = b;
-  }
+  k->used -= end - start;
+  range *before = NULL, *r = malloc(sizeof *r);
+  for (range *f = k->free; f && f->start < start; f = f->next) before = f;
+  if (r) {
+    *r = (range){.next = before ? before->next : k->free, .start = start, .end = end, .dirty = start, .dirty_end = end};
+    *(before ? &before->next : &k->free) = r;
+    k->resident += end - start;
+    if (r->next) join(k, r, r->next);
+    if (before) join(k, before, r);
+  } else /* no room even for the note: the addresses are lost, the pages are not */
+    madvise(start, (size_t)(end - start), MADV_DONTNEED);
   pthread_mutex_unlock(&k->lock);
 }
 
 void luni_blocks_close(lun_context *c) {
   struct luni_blocks *k = c->blocks_kept;
   if (!k) return;
-  while (k->oldest) give_back(k, k->oldest);
+  for (range *r = k->free, *next; r; r = next) {
+    next = r->next;
+    free(r);
+  }
+  if (k->reserved) munmap(k->base, (size_t)k->reserved);
   pthread_mutex_destroy(&k->lock);
   free(k);
 }

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* OpenBLAS 0.3.21 takes its SSE3 kernels on CPUs newer than it, five times slower; it reads this variable while it is
-** loaded. NULL: let it choose. */
+/* OpenBLAS 0.3.21 takes its SSE3 kernels on CPUs newer than it, five times slower, and AVX2 ones on AMD's AVX-512
+** CPUs. NULL: let it choose. */
 static const char *core_type(void) {
+  const char *asked = getenv("LUNETTE_OPENBLAS_CORE");
+  if (asked) return asked;
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
@@ -41,11 +43,18 @@ static void *load(char *why, size_t size) {
 }
 
 static void open_blas(lun_blas *b) {
-  const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : core_type();
+  /* OpenBLAS reads the core type from this variable while it is loaded. One that is set already yields: systems set it
+  ** for programs that do not look at the CPU, and results would depend on it. Children find it as it was. */
+  const char *core = core_type(), *found = getenv("OPENBLAS_CORETYPE");
+  char *before = found ? strdup(found) : NULL;
   b->tried = true;
-  if (core) setenv("OPENBLAS_CORETYPE", core, 0);
+  if (core && (before || !found)) setenv("OPENBLAS_CORETYPE", core, 1);
   b->lib = load(b->why, sizeof b->why);
-  if (core) unsetenv("OPENBLAS_CORETYPE"); /* children choose for themselves */
+  if (before)
+    setenv("OPENBLAS_CORETYPE", before, 1);
+  else if (!found)
+    unsetenv("OPENBLAS_CORETYPE");
+  free(before);
   if (!b->lib) return;
   struct {
     const char *name;

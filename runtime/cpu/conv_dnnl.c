@@ -2,8 +2,8 @@
 **
 ** Images stay NHWC in memory; weights are brought from f32 (out,in,kh,kw) into the blocked format (and dtype) that the
 ** primitive asks for, in one reorder per call. Compiled primitives are kept by shape, dtype, direction and threads.
-** bf16 images run as bf16 where the CPU has AMX; elsewhere bf16 arithmetic is slower than f32, so a few images at a
-** time are converted to f32 in scratch that stays in the cache.
+** bf16 images run as bf16 where the CPU has fast units for it (engine.h); elsewhere bf16 arithmetic is slower than f32,
+** so a few images at a time are converted to f32 in scratch that stays in the cache.
 */
 #include "cpu/conv_entry.h"
 

@@ -10,8 +10,11 @@
 #define TEXT(x)  TEXT_(x)
 #define SONAME   "libdnnl.so." TEXT(DNNL_VERSION_MAJOR) /* one major version is one ABI */
 
-static bool amx_in_use(const lun_dnnl *d) {
-  return (d->f.get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx;
+static bool uses(const lun_dnnl *d, unsigned isa) { return ((unsigned)d->f.get_effective_cpu_isa() & isa) == isa; }
+
+/* Whether oneDNN uses the units that make bf16 fast on this CPU. */
+static bool bf16_pays(const lun_dnnl *d, lun_bf16_units units) {
+  return units && uses(d, units == LUN_BF16_AMX ? dnnl_cpu_isa_avx512_core_amx : dnnl_cpu_isa_avx512_core_bf16);
 }
 
 static int bind(lun_dnnl *d) {
@@ -33,7 +36,7 @@ static int bind(lun_dnnl *d) {
   return LUN_OK;
 }
 
-static int start(lun_dnnl *d) {
+static int start(lun_dnnl *d, lun_bf16_units units) {
   if (d->f.engine_create(&d->engine, dnnl_cpu, 0) || d->f.stream_create(&d->stream, d->engine, 0x1u) ||
       d->f.primitive_attr_create(&d->attr) ||
       d->f.primitive_attr_set_scratchpad_mode(d->attr, dnnl_scratchpad_mode_user)) {
@@ -41,7 +44,7 @@ static int start(lun_dnnl *d) {
     return LUN_EUNSUPPORTED;
   }
   const char *ask = getenv("LUNETTE_BF16");
-  d->native_bf16 = amx_in_use(d);
+  d->native_bf16 = bf16_pays(d, units);
   if (ask && !strcmp(ask, "native")) d->native_bf16 = true;
   if (ask && !strcmp(ask, "convert")) d->native_bf16 = false;
   return LUN_OK;
@@ -67,7 +70,7 @@ lun_dnnl *lun_dnnl_of(lun_context *c) {
     d->lib = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
     if (!d->lib)
       snprintf(d->why, sizeof d->why, "%s; install libdnnl%d", dlerror(), DNNL_VERSION_MAJOR);
-    else if (bind(d) || start(d))
+    else if (bind(d) || start(d, e->bf16))
       stop(d);
   }
   return d->lib ? d : NULL;

@@ -10,18 +10,21 @@
 #include <cpuid.h>
 #endif
 
-/* AMX tiles with bf16, and tile state enabled by the system (XCR0 bits 17 and 18). The permission a process has to ask
-** for is asked by oneDNN. */
-static bool has_amx(void) {
+/* AMX tiles with bf16, and tile state enabled by the system (XCR0 bits 17 and 18; the permission a process has to ask
+** for is asked by oneDNN). Or AVX-512 bf16 products on AMD, twice the f32 rate (measured on Zen 5: 484 against 262
+** GFLOP/s a core); Intel's run at half of it. */
+static lun_bf16_units bf16_units(void) {
 #if defined(__x86_64__)
   unsigned a, b, c, d, lo, hi;
-  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 27 & 1)) return false; /* OSXSAVE */
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 27 & 1)) return LUN_BF16_NONE; /* OSXSAVE */
   __asm__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
-  if ((lo >> 17 & 3) != 3 || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-  return (d >> 22 & 1) && (d >> 24 & 1);
-#else
-  return false;
+  if ((lo >> 17 & 3) == 3 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1) && (d >> 24 & 1))
+    return LUN_BF16_AMX;
+  bool wide = (lo & 0xe6) == 0xe6 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
+  __builtin_cpu_init();
+  if (wide && __builtin_cpu_is("amd")) return LUN_BF16_AVX512;
 #endif
+  return LUN_BF16_NONE;
 }
 
 lun_engine *lun_engine_of(lun_context *c) {
@@ -35,7 +38,7 @@ lun_engine *lun_engine_of(lun_context *c) {
   const char *level = getenv("LUNETTE_ENGINE");
   if (level && !strcmp(level, "openblas")) e->level = LUN_ENGINE_OPENBLAS;
   if (level && !strcmp(level, "reference")) e->level = LUN_ENGINE_REFERENCE;
-  e->amx = has_amx();
+  e->bf16 = bf16_units();
   *slot = e;
   return e;
 }
@@ -95,7 +98,7 @@ bool lun_cpu_fast_bf16(lun_context *c) {
 #ifdef LUNETTE_ONEDNN
   lun_engine *e = lun_engine_of(c);
   lun_dnnl *d = lun_dnnl_of(c);
-  return e && e->amx && d && d->native_bf16;
+  return e && e->bf16 && d && d->native_bf16;
 #else
   (void)c;
   return false;
@@ -127,9 +130,13 @@ void lun_cpu_describe(lun_context *c, char *buf, size_t size) {
   } else
     LINE("oneDNN: not used: %s; convolutions are im2col + OpenBLAS\n",
          e->level > LUN_ENGINE_ONEDNN ? "LUNETTE_ENGINE says so" : e->dnnl.why);
-  LINE("bf16: %s\n", d && d->native_bf16 ? (e->amx ? "AMX" : "native, as LUNETTE_BF16 asks (slow without AMX)")
-                     : e->amx            ? "as f32: the CPU has AMX, but oneDNN does not use it"
-                                         : "as f32 around bf16 activations: the CPU has no AMX");
+  static const char *const units[] = {NULL, "AMX", "AVX-512 bf16"};
+  if (d && d->native_bf16)
+    LINE("bf16: %s\n", e->bf16 ? units[e->bf16] : "native, as LUNETTE_BF16 asks (slow on this CPU)");
+  else if (e->bf16)
+    LINE("bf16: as f32 around bf16 activations: the CPU has %s, but oneDNN does not use it\n", units[e->bf16]);
+  else
+    LINE("bf16: as f32 around bf16 activations: the CPU has neither AMX nor AVX-512 bf16 at full rate\n");
 #else
   LINE("oneDNN: not built in (LUNETTE_ONEDNN=OFF); convolutions are im2col + OpenBLAS\n");
   LINE("bf16: as f32 around bf16 activations\n");

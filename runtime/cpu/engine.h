@@ -6,7 +6,9 @@
 **
 ** Environment: LUNETTE_ENGINE=onednn|openblas|reference limits the engine to what is named and what comes after it.
 ** LUNETTE_BF16=native|convert: whether bf16 convolutions run in bf16 or as f32 around bf16 activations; native is the
-** default where the CPU has AMX.
+** default where the CPU has AMX, or AVX-512 bf16 at twice the rate of f32. LUNETTE_OPENBLAS=FILE loads another
+*OpenBLAS,
+** LUNETTE_OPENBLAS_CORE=NAME takes other kernels of it than those the CPU calls for.
 */
 #ifndef LUN_CPU_ENGINE_H
 #define LUN_CPU_ENGINE_H
@@ -19,7 +21,7 @@ const lun_kernel *lun_cpu_kernels(void);
 /* What was found, and why not, in lines of "name: text"; for people. */
 void lun_cpu_describe(lun_context *c, char *buf, size_t size);
 
-/* Whether bf16 activations make convolutions faster here: AMX and a oneDNN that uses it. */
+/* Whether bf16 activations make convolutions faster here: the CPU has the units and oneDNN uses them. */
 bool lun_cpu_fast_bf16(lun_context *c);
 
 /* Ends what the engine keeps; c may be used again afterwards. */

@@ -10,9 +10,12 @@
 
 typedef enum { LUN_ENGINE_ONEDNN, LUN_ENGINE_OPENBLAS, LUN_ENGINE_REFERENCE } lun_engine_level;
 
+/* What makes bf16 arithmetic faster than f32 on this CPU. */
+typedef enum { LUN_BF16_NONE, LUN_BF16_AMX, LUN_BF16_AVX512 } lun_bf16_units;
+
 typedef struct {
   lun_engine_level level;
-  bool amx; /* the CPU has AMX with bf16 and the system saves its registers */
+  lun_bf16_units bf16;
   lun_blas blas;
 #ifdef LUNETTE_ONEDNN
   lun_dnnl dnnl;

@@ -67,6 +67,8 @@ expect "help" 0 "*lunette.ops:*" "" "$program" help
 expect "help on an op" 0 "lunette.ops.reshape*x:tensor shape:ints -> y*" "" "$program" help reshape
 expect "help on nothing known" 2 "" "lunette: no help on 'reshpe' (did you mean 'reshape'?)*" "$program" help reshpe
 expect "doctor" 0 "program*cpu*threads*memory*cuda*" "" "$program" doctor
+line=$(env -u OPENBLAS_CORETYPE "$program" doctor | grep '^OpenBLAS')
+expect "a core type set for other programs changes nothing" 0 "$line" "" sh -c "OPENBLAS_CORETYPE=Prescott '$program' doctor | grep '^OpenBLAS'"
 expect "a recipe that is not there" 2 "" "*nosuch.lua*" "$program" check nosuch.lua
 expect "the library is embedded" 0 "table" "" env -C "$folder" LUA_PATH=';' "$program" -e 'print(type(require "lunette.nn"))'
 mkdir -p "$folder/over/lunette"

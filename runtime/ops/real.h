@@ -4,10 +4,12 @@
 **   #include "real.h"
 ** then calls BY_REAL(dtype, name, arguments...).
 */
+#include "exp.h"
+
 #define real      float
 #define FN(name)  name##_f32
 #define REAL_SQRT sqrtf
-#define REAL_EXP  expf
+#define REAL_EXP  lun_exp_f32
 #define REAL_LOG  logf
 #define REAL_ABS  fabsf
 #define REAL_TINY 1e-30f

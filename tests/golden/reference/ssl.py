@@ -49,6 +49,12 @@ def moco(q, k, queue, temperature):
     return F.cross_entropy(logits, torch.zeros(len(q), dtype=torch.long))
 
 
+def mocov3(q, k, temperature):
+    """Chen, Xie and He 2021 (2104.02057), algorithm 1, function ctr; one direction."""
+    logits = unit(q) @ unit(k).T / temperature
+    return 2 * temperature * F.cross_entropy(logits, torch.arange(len(q)))
+
+
 def vicreg(z1, z2, invariance=25, variance=25, covariance=1):
     """Bardes et al. 2022 (2105.04906), the authors' code: variance halved, squared covariances / d."""
 
@@ -123,6 +129,43 @@ def others():
     yield Case("swav", {**tensors, "targets": targets}, {"temperature": 0.1})
 
 
+# n, d, K, temperature, scale of q and k
+MOCO = {
+    "moco_n16_k700_t007": (16, 12, 700, 0.07, 1),
+    "moco_n5_k9_t007_scale100": (5, 33, 9, 0.07, 100),
+    "moco_n1_k1_t100": (1, 4, 1, 1.0, 1),
+}
+MOCOV3 = {"mocov3_n8_t020": (8, 16, 0.2), "mocov3_n33_t007": (33, 7, 0.07), "mocov3_n1_t100": (1, 5, 1.0)}
+
+
+def contrast():
+    """A key is half its query, as two views are alike. Nothing flows to keys and queue."""
+    for name, (n, d, size, t, scale) in MOCO.items():
+        r = generator(name)
+        q, noise = normal(r, n, d, scale=scale), normal(r, n, d, scale=scale)
+        k, queue = q * np.float32(0.5) + noise, unit(double(normal(r, size, d))).numpy().astype(np.float32)
+        tensors = forward_backward(lambda q: moco(q, double(k), double(queue), t), {"q": q})
+        yield Case(name, {**tensors, "k": k, "queue": queue}, {"temperature": t})
+    for name, (n, d, t) in MOCOV3.items():
+        r = generator(name)
+        q, noise = normal(r, n, d), normal(r, n, d)
+        k = q * np.float32(0.5) + noise
+        yield Case(name, {**forward_backward(lambda q: mocov3(q, double(k), t), {"q": q}), "k": k}, {"temperature": t})
+
+
+def cosines():
+    """Rows of length 100 and 0.01: the loss does not see lengths, the gradient does."""
+    for name, shape in {"n17_d33": (17, 33), "n1_d2": (1, 2)}.items():
+        r = generator("cosine_" + name)
+        p, z = normal(r, *shape), normal(r, *shape, scale=0.01)
+        p[0] *= np.float32(100)
+        cosine = lambda p: (unit(p) * unit(double(z))).sum(1).mean()
+        yield Case("byol_" + name, {**forward_backward(lambda p: 2 - 2 * cosine(p), {"p": p}), "z": z}, {})
+        yield Case("simsiam_" + name, {**forward_backward(lambda p: -cosine(p), {"p": p}), "z": z}, {})
+
+
 def cases():
     yield from simclr()
     yield from others()
+    yield from contrast()
+    yield from cosines()

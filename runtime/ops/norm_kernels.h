@@ -41,8 +41,9 @@ static void FN(chunk_moments)(const ELEM *restrict x, int64_t rows, int64_t ch, 
   }
 }
 
-/* Mean and biased variance of every channel of x (rows,ch), rows >= 1. This one function is all that sees a batch's
-** statistics. */
+/* Mean and biased variance of every channel of x (rows,ch), rows >= 1. This and batch_gradient_sums are all that looks
+** across a batch: statistics over several processes are a sum of their counts, means and squares here, of their sums
+** there. */
 static int FN(batch_statistics)(lun_call *c, const ELEM *x, int64_t rows, int64_t ch, double *mean, double *var) {
   int64_t size = chunk_rows(ch), chunks = (rows + size - 1) / size;
   void *scratch;
@@ -231,6 +232,29 @@ static void FN(chunk_dx)(const ELEM *restrict x, const ELEM *restrict dy, const 
   }
 }
 
+/* Of every channel, over the rows: the sum of the gradient g that passes the activation, and of g (x - mean). */
+static int FN(batch_gradient_sums)(lun_call *c, const norm_grad_args *a, int64_t rows, int64_t ch, const ACC *scale,
+                                   activation act, double *sum, double *dot) {
+  int64_t size = chunk_rows(ch), chunks = (rows + size - 1) / size;
+  const ELEM *x = LUN_DATA(ELEM, a->x), *dy = LUN_DATA(ELEM, a->dy), *y = a->y ? LUN_DATA(ELEM, a->y) : NULL;
+  const ACC *mean = LUN_DATA(ACC, a->mean), *beta = scale + ch;
+  void *scratch;
+  LUN_TRY(lun_scratch(c, 2 * chunks * ch * (int64_t)sizeof(ACC), &scratch));
+  ACC *part = scratch;
+#pragma omp parallel for num_threads(c->threads) schedule(static) if (rows * ch > 16384)
+  for (int64_t b = 0; b < chunks; b++) {
+    int64_t at = b * size * ch, n = b == chunks - 1 ? rows - b * size : size;
+    FN(chunk_gradient)(x + at, dy + at, y ? y + at : NULL, n, ch, mean, scale, beta, act, part + 2 * b * ch);
+  }
+  for (int64_t k = 0; k < ch; k++) {
+    sum[k] = dot[k] = 0;
+    for (int64_t b = 0; b < chunks; b++)
+      sum[k] += (double)part[2 * b * ch + k], dot[k] += (double)part[(2 * b + 1) * ch + k];
+  }
+  lun_scratch_free(c, part);
+  return LUN_OK;
+}
+
 /* Two passes over x and dy: the sums, then dx. Outputs: 0 dx, then (with a residual) its gradient, then dgamma, dbeta.
  */
 static int FN(norm_backward)(lun_call *c, const norm_grad_args *a, activation act) {
@@ -242,28 +266,27 @@ static int FN(norm_backward)(lun_call *c, const norm_grad_args *a, activation ac
   ACC *dgamma = LUN_DATA(ACC, c->out[k0]), *dbeta = LUN_DATA(ACC, c->out[k0 + 1]), *scale;
   void *scratch;
   LUN_TRY(FN(affine)(c, a->gamma, a->beta, rstd, ch, &scale));
-  int st = lun_scratch(c, (2 * chunks + 2) * ch * (int64_t)sizeof(ACC), &scratch);
+  int st = lun_scratch(c, 2 * ch * (int64_t)(sizeof(double) + sizeof(ACC)), &scratch);
+  double *sum = scratch, *dot = sum + ch;
+  ACC *offset = (ACC *)(void *)(dot + ch), *slope = offset + ch, *beta = scale + ch;
+  if (!st) {
+    st = FN(batch_gradient_sums)(c, a, rows, ch, scale, act, sum, dot);
+    if (st) lun_scratch_free(c, scratch);
+  }
   if (st) {
     lun_scratch_free(c, scale);
     return st;
   }
-  ACC *part = scratch, *offset = part + 2 * chunks * ch, *slope = offset + ch, *beta = scale + ch;
-#pragma omp parallel for num_threads(c->threads) schedule(static) if (rows * ch > 16384)
-  for (int64_t b = 0; b < chunks; b++) {
-    int64_t at = b * size * ch, n = b == chunks - 1 ? rows - b * size : size;
-    FN(chunk_gradient)(x + at, dy + at, y ? y + at : NULL, n, ch, mean, scale, beta, act, part + 2 * b * ch);
-  }
   for (int64_t k = 0; k < ch; k++) {
-    double sum = 0, dot = 0, r = (double)rstd[k];
-    for (int64_t b = 0; b < chunks; b++) sum += (double)part[2 * b * ch + k], dot += (double)part[(2 * b + 1) * ch + k];
-    dbeta[k] = (ACC)sum;
-    dgamma[k] = (ACC)(dot * r);
+    double r = (double)rstd[k];
+    dbeta[k] = (ACC)sum[k];
+    dgamma[k] = (ACC)(dot[k] * r);
     offset[k] = slope[k] = 0;
     if (!a->training || !rows) continue; /* constant statistics: dx = scale g */
     double dm = a->dmean ? (double)LUN_DATA(ACC, a->dmean)[k] : 0,
            ds = a->drstd ? (double)LUN_DATA(ACC, a->drstd)[k] : 0;
-    offset[k] = (ACC)(((double)scale[k] * sum - dm) / (double)rows);
-    slope[k] = (ACC)((((double)scale[k] * dot + ds * r) * r * r) / (double)rows);
+    offset[k] = (ACC)(((double)scale[k] * sum[k] - dm) / (double)rows);
+    slope[k] = (ACC)((((double)scale[k] * dot[k] + ds * r) * r * r) / (double)rows);
   }
 #pragma omp parallel for num_threads(c->threads) schedule(static) if (rows * ch > 16384)
   for (int64_t s = 0; s < chunks; s++) { /* backwards: the end is still in cache */

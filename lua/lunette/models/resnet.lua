@@ -1,7 +1,6 @@
 -- models/resnet.lua: residual networks (He et al. 2015) with torchvision's parameter names.
-local lunette = require "lunette"
 local nn = require "lunette.nn"
-local options_of = require "lunette.options"
+local encoder = require "lunette.models.encoder"
 
 local class = nn.module.class
 
@@ -13,11 +12,12 @@ end
 local BasicBlock = class("BasicBlock")
 BasicBlock.expansion = 1
 
-function BasicBlock:build(channels, width, stride)
+-- gamma: the first value of the last batch norm's weight; at 0 the block starts as its shortcut (Goyal et al. 2017, 5.1).
+function BasicBlock:build(channels, width, stride, gamma)
   self:child("conv1", nn.Conv2d(channels, width, 3, {stride = stride, padding = 1}))
   self:child("bn1", nn.BatchNorm(width, {relu = true}))
   self:child("conv2", nn.Conv2d(width, width, 3, {padding = 1}))
-  self:child("bn2", nn.BatchNorm(width))
+  self:child("bn2", nn.BatchNorm(width, {gamma = gamma}))
   if stride ~= 1 or channels ~= width then self:child("downsample", downsample(channels, width, stride)) end
 end
 
@@ -34,14 +34,14 @@ end
 local Bottleneck = class("Bottleneck")
 Bottleneck.expansion = 4
 
-function Bottleneck:build(channels, width, stride)
+function Bottleneck:build(channels, width, stride, gamma)
   local out = width * 4
   self:child("conv1", nn.Conv2d(channels, width, 1))
   self:child("bn1", nn.BatchNorm(width, {relu = true}))
   self:child("conv2", nn.Conv2d(width, width, 3, {stride = stride, padding = 1}))
   self:child("bn2", nn.BatchNorm(width, {relu = true}))
   self:child("conv3", nn.Conv2d(width, out, 1))
-  self:child("bn3", nn.BatchNorm(out))
+  self:child("bn3", nn.BatchNorm(out, {gamma = gamma}))
   if stride ~= 1 or channels ~= out then self:child("downsample", downsample(channels, out, stride)) end
 end
 
@@ -73,7 +73,7 @@ function ResNet:build(block, blocks, given)
     local layers = {}
     for i = 1, count do
       local w = width * 2 ^ (stage - 1) // 1 | 0
-      layers[i] = block(channels, w, i == 1 and stage > 1 and 2 or 1)
+      layers[i] = block(channels, w, i == 1 and stage > 1 and 2 or 1, given.zero_init_residual and 0 or 1)
       channels = w * block.expansion
     end
     self:child("layer" .. stage, nn.Sequential(table.unpack(layers)))
@@ -83,47 +83,26 @@ end
 
 -- x (n,3,h,w) f32 -> representation (n, features_out) f32 and the last feature map (n, features_out, h', w').
 function ResNet:features(x)
-  local a = x:to(self.precision)
-  local function step(layer)
-    local y = layer(a)
-    if a ~= x and y ~= a then a:free() end
-    a = y
-  end
-  step(self.conv1)
-  step(self.bn1)
-  if self.maxpool then step(self.maxpool) end
-  for i = 1, self.stages do step(self["layer" .. i]) end
-  local pooled = lunette.ops.global_avg_pool(a)
-  local h = pooled:to("f32") -- the same tensor where it is f32 already
-  if h ~= pooled then pooled:free() end
-  return h, a
+  local layers = {self.conv1, self.bn1}
+  if self.maxpool then layers[3] = self.maxpool end
+  for i = 1, self.stages do layers[#layers + 1] = self["layer" .. i] end
+  local a = encoder.chain(x:to(self.precision), layers, x)
+  return encoder.pooled(a), a
 end
 
-function ResNet:forward(x)
-  local h, a = self:features(x)
-  a:free()
-  return h
-end
+ResNet.forward = encoder.forward
 
 local function make(block, blocks)
   return function(given)
-    given = given or {}
-    options_of.check("models.resnet", given, {stem = true, width = true, precision = true, seed = true})
-    if given.stem and given.stem ~= "cifar" and given.stem ~= "imagenet" then
-      error(("models.resnet: stem must be \"cifar\" or \"imagenet\", got %q"):format(tostring(given.stem)), 2)
-    end
-    if given.precision and given.precision ~= "f32" and given.precision ~= "bf16" then
-      error(("models.resnet: precision must be \"f32\" or \"bf16\", got %q"):format(tostring(given.precision)), 2)
-    end
-    local width = given.width or 64
-    if math.type(width) ~= "integer" or width < 1 then
-      error(("models.resnet: width must be a whole number of at least 1, got %s"):format(tostring(width)), 2)
-    end
+    given = encoder.options("models.resnet", given, {stem = true, width = true, zero_init_residual = true})
+    encoder.choice("models.resnet", "stem", given.stem, {"cifar", "imagenet"})
+    encoder.size("models.resnet", "width", given.width)
     return ResNet(block, blocks, given):initialize(given.seed or 0, "encoder.")
   end
 end
 
--- {stem = "cifar" (3x3, no pooling) | "imagenet" (7x7, stride 2, max pooling), width = 64, precision = "f32"|"bf16", seed = 0}
+-- {stem = "cifar" (3x3, no pooling) | "imagenet" (7x7, stride 2, max pooling), width = 64, zero_init_residual = false,
+--  precision = "f32"|"bf16", seed = 0}
 return {
   resnet18 = make(BasicBlock, {2, 2, 2, 2}),
   resnet34 = make(BasicBlock, {3, 4, 6, 3}),

@@ -7,15 +7,17 @@ local initial = require "lunette.nn.initial"
 
 local BatchNorm = module.class("BatchNorm")
 
--- BatchNorm(channels, {relu=false, affine=true, momentum=0.1, eps=1e-5}). relu: followed by ReLU in the same pass.
+-- BatchNorm(channels, {relu=false, affine=true, gamma=1, momentum=0.1, eps=1e-5}). relu: followed by ReLU in the same pass.
+-- gamma: the weight's first value.
 function BatchNorm:build(channels, options)
   options = options or {}
   self.channels, self.relu = channels, options.relu or false
   self.momentum, self.eps = options.momentum or 0.1, options.eps or 1e-5
   if options.affine ~= false then
-    self:parameter("weight", {channels}, initial.constant(1))
+    local gamma = options.gamma or 1
+    self:parameter("weight", {channels}, initial.constant(gamma))
     self:parameter("bias", {channels}, initial.constant(0))
-    lunette.ops.fill(self.weight, 1)
+    lunette.ops.fill(self.weight, gamma)
   end
   self:buffer("running_mean", {channels}, 0)
   self:buffer("running_var", {channels}, 1)

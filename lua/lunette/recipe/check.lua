@@ -203,25 +203,26 @@ function walkers.variant(type_, n, path, ctx)
     return wrong(ctx, n, path, "a table with named keys" .. (type_.off and " or false" or ""))
   end
   if not want_record(n, path, ctx) then return nil end
-  local tag = n.fields.kind
+  local tag = type_.tag or "kind"
+  local tag_node = n.fields[tag]
   local kind = type_.default_kind
-  if tag then
-    if type(tag.value) ~= "string" then return wrong(ctx, tag, extended(path, "kind"), "a string") end
-    kind = tag.value
+  if tag_node then
+    if type(tag_node.value) ~= "string" then return wrong(ctx, tag_node, extended(path, tag), "a string") end
+    kind = tag_node.value
   end
   if not kind then
     for _, key in ipairs(keys_of(n.fields)) do
-      if suggest.nearest(key, { "kind" }) then
+      if suggest.nearest(key, { tag }) then
         local child = n.fields[key]
-        return ctx.errors:add(child, "unknown key %s (did you mean 'kind'?)", name_of(extended(path, key), child))
+        return ctx.errors:add(child, "unknown key %s (did you mean '%s'?)", name_of(extended(path, key), child), tag)
       end
     end
-    return ctx.errors:add(n, "missing key %s (one of %s)", name_of(extended(path, "kind"), n),
+    return ctx.errors:add(n, "missing key %s (one of %s)", name_of(extended(path, tag), n),
       table.concat(keys_of(type_.variants), ", "))
   end
-  if not choice(ctx, tag or n, extended(path, "kind"), kind, keys_of(type_.variants), "kind") then return nil end
-  local result = walk_fields(type_.variants[kind].fields, n, path, ctx, { kind = true })
-  result.kind = kind
+  if not choice(ctx, tag_node or n, extended(path, tag), kind, keys_of(type_.variants), tag) then return nil end
+  local result = walk_fields(type_.variants[kind].fields, n, path, ctx, { [tag] = true })
+  result[tag] = kind
   return result
 end
 

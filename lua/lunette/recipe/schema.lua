@@ -2,12 +2,11 @@
 
 local t = require "lunette.recipe.schema.types"
 local data = require "lunette.recipe.schema.data"
+local model = require "lunette.recipe.schema.model"
 local tasks = require "lunette.recipe.schema.tasks"
 local augment = require "lunette.recipe.schema.augment"
 
-local schema = { data = data, tasks = tasks, augment = augment, format = 1 }
-
-local precision = { "auto", "f32", "bf16" }
+local schema = { data = data, model = model, tasks = tasks, augment = augment, format = 1 }
 
 schema.name_pattern = "^[%l%d][%l%d_-]*$"
 
@@ -46,7 +45,7 @@ schema.recipe = t.record {
       choices = { "auto", "cpu", "cuda" },
       doc = "where to run",
     },
-    precision = t.string { default = "auto", choices = precision, doc = "precision of the encoder unless the model says otherwise" },
+    precision = t.string { default = "auto", choices = model.precisions, doc = "precision of the encoder unless the model says otherwise" },
     data = t.map {
       required = true,
       pattern = schema.name_pattern,
@@ -54,23 +53,7 @@ schema.recipe = t.record {
       of = t.variant { doc = "a data set", variants = data, required = true },
       doc = "data sets by name",
     },
-    model = t.record {
-      default = {},
-      doc = "the encoder and its projector",
-      fields = {
-        backbone = t.string { default = "resnet18", choices = { "resnet18" }, doc = "the encoder" },
-        stem = t.string { default = "cifar", choices = { "cifar", "imagenet" }, doc = "first layers, by image size" },
-        width = t.integer { default = 64, min = 4, max = 1024, doc = "channels of the first stage" },
-        projector = t.list {
-          of = t.integer { min = 1, max = 65536, doc = "width of a layer" },
-          min_items = 1,
-          max_items = 8,
-          default = { 512, 128 },
-          doc = "widths of the projector's layers, the last one its output",
-        },
-        precision = t.string { choices = precision, doc = "precision of the encoder; without it, the recipe's" },
-      },
-    },
+    model = model.type,
     stages = t.list {
       required = true,
       min_items = 1,

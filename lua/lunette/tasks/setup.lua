@@ -1,5 +1,6 @@
 -- tasks/setup.lua: what every task of a recipe starts from: data sets, encoders with a stage's weights, features.
 local lunette = require "lunette"
+local model = require "lunette.recipe.schema.model"
 
 local setup = {}
 
@@ -56,9 +57,11 @@ end
 -- An encoder as config.model describes it, drawn from the recipe's seed, with the weights of stage `from` ("random": as
 -- drawn), in evaluation mode.
 function setup.encoder(env, from)
-  local m = env.config.model
-  local encoder = lunette.models[m.backbone]{stem = m.stem, width = m.width, precision = setup.precision(env),
-                                             seed = env.config.seed}
+  local options = {precision = setup.precision(env), seed = env.config.seed}
+  for key, value in pairs(env.config.model) do
+    if not model.not_options[key] then options[key] = value end
+  end
+  local encoder = lunette.models[env.config.model.backbone](options)
   local state = env.load_stage_weights(from)
   if state then encoder:load_state(state, {prefix = "encoder."}) end
   return encoder:eval()

@@ -19,7 +19,9 @@ types.boolean = maker "boolean"
 types.list = maker "list" -- of = type, min_items, max_items
 types.record = maker "record" -- fields = {name -> type}
 types.map = maker "map" -- of = type, pattern for the keys, expects
-types.variant = maker "variant" -- variants = {kind -> {fields=, doc=}}, default_kind, off = true: `false` switches it off
+-- variants = {kind -> {fields=, doc=}}, told apart by the key `tag`, "kind" unless said; default_kind; off = true: `false`
+-- switches it off
+types.variant = maker "variant"
 types.path = maker "path" -- relative, confined
 types.stage = maker "stage" -- name of an earlier stage; random = true allows "random", weights/task restrict which
 types.split = maker "split" -- "data set:split"

@@ -34,6 +34,31 @@ function loss.mocov3(q, k, given)
   return (lunette.ops.mocov3(q, k, given or {}))
 end
 
+-- SwAV's assignments of n samples to K prototypes from scores (n,K) (Caron et al. 2020, appendix A): every sample's sum to 1,
+-- prototypes get equal shares. Rows of a queue may follow or precede the batch's: keep the batch's rows of the result.
+-- epsilon: 0.05, iterations: 3 by default, the authors' form. No gradient.
+function loss.sinkhorn(scores, given)
+  options_of.check("loss.sinkhorn", given or {}, {epsilon = true, iterations = true})
+  return lunette.ops.sinkhorn(scores, given or {})
+end
+
+-- SwAV (Caron et al. 2020, equation 2): scores (n,K) of one view, targets (n,K) from sinkhorn on the other view's; mean over
+-- samples of -sum targets log softmax(scores / temperature), no gradient to targets. temperature: 0.1 by default.
+-- One ordered pair of views: the method takes the mean over pairs.
+function loss.swav(scores, targets, given)
+  options_of.check("loss.swav", given or {}, {temperature = true})
+  return (lunette.ops.swav(scores, targets, given or {}))
+end
+
+-- DINO (Caron et al. 2021, algorithm 1): student, teacher (n,K) raw logits of two different views, center (K); cross entropy of
+-- softmax(student / student_temp) with softmax((teacher - center) / teacher_temp), mean over samples, no gradient to teacher and
+-- center. student_temp: 0.1, teacher_temp: 0.04 by default. The method takes the mean over pairs of views and then moves
+-- the center towards teacher:mean(1).
+function loss.dino(student, teacher, center, given)
+  options_of.check("loss.dino", given or {}, {student_temp = true, teacher_temp = true})
+  return (lunette.ops.dino(student, teacher, center, given or {}))
+end
+
 -- Mean of -log softmax(logits)[label]; logits (n,k), labels (n) counted from 1.
 function loss.cross_entropy(logits, labels) return (lunette.ops.cross_entropy(logits, labels)) end
 

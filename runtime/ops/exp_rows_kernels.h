@@ -24,3 +24,17 @@ static inline double FN(exp_row)(const real *x, real *y, int64_t k, real scale, 
   }
   return total;
 }
+
+/* log(sum(exp(x))): the maximum is subtracted before exp, which would overflow float above 88. */
+static inline real FN(log_sum_exp)(const real *x, int64_t k) {
+  real top = FN(row_top)(x, k);
+  double total = 0;
+  for (int64_t at = 0; at < k; at += 4096) {
+    int64_t end = k - at < 4096 ? k : at + 4096;
+    real sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = at; j < end; j++) sum += REAL_EXP(x[j] - top);
+    total += (double)sum;
+  }
+  return top + (real)log(total);
+}

@@ -1,18 +1,5 @@
-/* softmax_kernels.h: rows of (n, k) for one element type; see real.h. The row maximum is subtracted before exp, which
-** would overflow float above 88. */
-
-static real FN(row_max)(const real *x, int64_t k) {
-  real m = x[0];
-  for (int64_t j = 1; j < k; j++) m = x[j] > m ? x[j] : m;
-  return m;
-}
-
-/* log(sum(exp(x))) */
-static real FN(log_sum_exp)(const real *x, int64_t k) {
-  real m = FN(row_max)(x, k), s = 0;
-  for (int64_t j = 0; j < k; j++) s += REAL_EXP(x[j] - m);
-  return m + REAL_LOG(s);
-}
+/* softmax_kernels.h: rows of (n, k) for one element type; see real.h. */
+#include "exp_rows_kernels.h"
 
 static void FN(softmax_rows)(const real *x, real *y, int64_t n, int64_t k, bool take_log, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static) if (n * k > 16384)

@@ -164,8 +164,50 @@ def cosines():
         yield Case("simsiam_" + name, {**forward_backward(lambda p: -cosine(p), {"p": p}), "z": z}, {})
 
 
+# n, K, epsilon, iterations, scale of the scores
+SINKHORN = {
+    "sinkhorn_queue": (40, 12, 0.05, 3, 0.5),
+    "sinkhorn_far_apart": (9, 14, 0.05, 3, 3.0),  # exp(s / epsilon) overflows float32
+    "sinkhorn_one_iteration": (70, 5, 0.1, 1, 0.5),
+    "sinkhorn_ten_iterations": (6, 6, 0.03, 10, 0.4),
+    "sinkhorn_one_sample": (1, 7, 0.05, 3, 0.5),
+}
+
+
+def assignments():
+    for name, (n, size, epsilon, iterations, scale) in SINKHORN.items():
+        scores = normal(generator(name), n, size, scale=scale)
+        tensors = {"scores": scores, "targets": sinkhorn(scores, epsilon, iterations)}
+        yield Case(name, tensors, {"epsilon": epsilon, "iterations": iterations})
+    r = generator("swav_queue")  # 8 samples after 24 of a queue share the assignment, as in the authors' code
+    scores = normal(r, 8, 12, scale=0.4)
+    targets = sinkhorn(normal(r, 32, 12, scale=0.4), 0.05, 3)[24:].astype(np.float32)
+    tensors = forward_backward(lambda scores: swav(scores, double(targets), 0.07), {"scores": scores})
+    yield Case("swav_queue", {**tensors, "targets": targets}, {"temperature": 0.07})
+
+
+# n, K, temperatures of student and teacher, scale of the logits
+DINO = {
+    "dino_n7_k40_warm": (7, 40, 0.1, 0.07, 1),
+    "dino_n3_k5000": (3, 5000, 0.1, 0.04, 0.3),
+    "dino_n4_k9_scale30": (4, 9, 0.2, 0.05, 30),  # logits / temperature beyond what exp takes
+    "dino_n1_k1": (1, 1, 0.1, 0.04, 1),
+}
+
+
+def distillation():
+    for name, (n, k, ts, tt, scale) in DINO.items():
+        r = generator(name)
+        student, teacher, center = normal(r, n, k, scale=scale), normal(r, n, k, scale=scale), normal(r, k, scale=0.2)
+        loss = lambda student: dino(student, double(teacher), double(center), ts, tt)
+        tensors = forward_backward(loss, {"student": student})
+        yield Case(name, {**tensors, "teacher": teacher, "center": center}, {"student_temp": ts, "teacher_temp": tt})
+
+
 def cases():
     yield from simclr()
     yield from others()
     yield from contrast()
     yield from cosines()
+    yield from assignments()
+    yield from distillation()

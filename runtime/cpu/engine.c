@@ -75,7 +75,8 @@ int lun_cpu_cast(lun_call *c, const void *from, lun_dtype from_dtype, void *to, 
 #endif
 #define CHOOSE(name)                                                                                                   \
   static int name(lun_call *c) {                                                                                       \
-    int st = ONEDNN(name, c);                                                                                          \
+    int st = lun_winograd_##name(c);                                                                                   \
+    if (st == LUN_EUNSUPPORTED) st = ONEDNN(name, c);                                                                  \
     if (st == LUN_EUNSUPPORTED) st = lun_small_##name(c);                                                              \
     return st == LUN_EUNSUPPORTED ? lun_im2col_##name(c) : st;                                                         \
   }

@@ -1,10 +1,17 @@
-/* isa.c: which compiled copy of the op table this CPU can run. The only CPUID question our own kernels ask. */
+/* isa.c: which compiled copy of our own kernels this CPU can run. The only CPUID question they ask. */
+#include "cpu/isa/winograd_tiles.h"
 #include "ops/table.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-const lun_op *const *luni_choose_table(const char **isa) {
+typedef struct {
+  const char *name;
+  const lun_op *const *table;
+  const lun_winograd_tiles *winograd;
+} copy;
+
+static copy choose(void) {
 #ifdef LUN_X86_TABLES
   const char *ask = getenv("LUNETTE_ISA");
   __builtin_cpu_init();
@@ -13,15 +20,16 @@ const lun_op *const *luni_choose_table(const char **isa) {
                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   if (ask && !strcmp(ask, "baseline")) avx2 = avx512 = false;
   if (ask && !strcmp(ask, "avx2")) avx512 = false;
-  if (avx512) {
-    *isa = "avx512";
-    return lun_table_avx512;
-  }
-  if (avx2) {
-    *isa = "avx2";
-    return lun_table_avx2;
-  }
+  if (avx512) return (copy){"avx512", lun_table_avx512, &lun_winograd_avx512};
+  if (avx2) return (copy){"avx2", lun_table_avx2, &lun_winograd_avx2};
 #endif
-  *isa = "baseline";
-  return lun_table_baseline;
+  return (copy){"baseline", lun_table_baseline, &lun_winograd_baseline};
 }
+
+const lun_op *const *luni_choose_table(const char **isa) {
+  copy found = choose();
+  *isa = found.name;
+  return found.table;
+}
+
+const lun_winograd_tiles *luni_choose_winograd(void) { return choose().winograd; }

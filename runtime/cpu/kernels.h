@@ -9,6 +9,10 @@ int lun_cpu_linear(lun_call *c);
 int lun_cpu_linear_dx(lun_call *c);
 int lun_cpu_linear_dw(lun_call *c);
 
+/* 3 x 3 convolution as Winograd's F(4x4, 3x3). */
+int lun_winograd_forward(lun_call *c);
+int lun_winograd_dx(lun_call *c);
+int lun_winograd_dw(lun_call *c);
 /* Convolution as products per tap (small images), as im2col + GEMM, and on oneDNN. */
 int lun_small_forward(lun_call *c);
 int lun_small_dx(lun_call *c);

@@ -62,12 +62,12 @@ local function new(kind, given)
   return self
 end
 
--- A group's parameters that have a gradient, in lists of the same number of steps taken: Adam's correction depends on
--- it, and a parameter without gradient (a frozen layer) takes no step.
-local function batches(self, group)
+-- A group's parameters that have a gradient (gradient_of, by position), in lists of the same number of steps taken: Adam's
+-- correction depends on it, and a parameter without gradient (a frozen layer) takes no step.
+local function batches(self, group, gradient_of)
   local names, by_steps, list = kinds[self.kind].buffers, {}, {}
   for _, i in ipairs(group.members) do
-    local g = self.params[i].grad
+    local g = gradient_of[i]
     if g then
       self.taken[i] = self.taken[i] + 1
       local key = self.kind == "adamw" and self.taken[i] or 1
@@ -98,14 +98,14 @@ end
 -- now: options of this step alone, e.g. {weight_decay = 0.1}; what a group sets for itself stays.
 function Optimizer:step(lr, now)
   if now then options_of.check("optim." .. self.kind .. ": step", now, self.settings) end
-  local grads = {}
-  for _, p in ipairs(self.params) do
+  local grads, gradient_of = {}, {} -- one handle of each gradient: freeing it is to free the memory
+  for i, p in ipairs(self.params) do
     local g = p.grad
     if g and not g:is_dense() then -- a view, such as the gradient of a sum
       g = g:contiguous()
       p.grad = g
     end
-    grads[#grads + 1] = g
+    grads[#grads + 1], gradient_of[i] = g, g
   end
   if #grads == 0 then error("optim." .. self.kind .. ": no parameter has a gradient; call loss:backward() first", 2) end
   if self.clip_norm then
@@ -120,7 +120,7 @@ function Optimizer:step(lr, now)
     end
     options.lr = (group.options.lr or lr or self.lr) * (options.lr_scale or 1)
     options.lr_scale = nil
-    for _, batch in ipairs(batches(self, group)) do update(self, batch, options) end
+    for _, batch in ipairs(batches(self, group, gradient_of)) do update(self, batch, options) end
   end
   for _, g in ipairs(grads) do g:free() end
 end

@@ -23,22 +23,24 @@ typedef struct {
   int threads;
 } plan;
 
-/* Measured on Zen 5 with OpenBLAS 0.3.21 and oneDNN 2.6.3, 2 threads, batch 256, ms of a forward pass in f32, bf16
+/* bf16_from: the channels from which on this is faster than native bf16 on AVX-512; on AMX it never is.
+** Measured on Zen 5 with OpenBLAS 0.3.21 and oneDNN 2.6.3, 2 threads, batch 256, ms of a forward pass in f32, bf16
 ** direct, and so: 64 channels of 32 x 32 41, 20, 24; 128 of 16 x 16 37, 19, 19; 256 of 8 x 8 35, 18, 17; 512 of 4 x 4
-** 35 (per tap), 27, 18. Tiles that hang over the edge waste products: not below three quarters. */
-static bool pays(const lun_call *c, const conv_geometry *g, lun_dtype type) {
+** 35 (per tap), 27, 18; weight gradients of 128 of 16 x 16 47, 24, 19. Tiles that hang over the edge waste products:
+*not below three quarters. */
+static bool pays(const lun_call *c, const conv_geometry *g, lun_dtype type, int64_t bf16_from) {
   if (type == LUN_F64 || g->kh != 3 || g->kw != 3 || g->stride != 1 || g->pad != 1) return false;
   if (g->c % LUN_WINOGRAD_CHANNELS || g->k % LUN_WINOGRAD_CHANNELS || g->c < 32 || g->k < 32) return false;
   int64_t across = (g->ow + 3) / 4, down = (g->oh + 3) / 4;
   if (g->oh * g->ow * 4 < across * down * 16 * 3 || g->n * across * down < 64) return false;
   const lun_engine *e = lun_engine_of(c->ctx);
   if (!e || type != LUN_BF16 || !lun_cpu_fast_bf16(c->ctx)) return e != NULL;
-  return e->bf16 == LUN_BF16_AVX512 && g->c >= 256 && g->k >= 256;
+  return e->bf16 == LUN_BF16_AVX512 && g->c >= bf16_from && g->k >= bf16_from;
 }
 
 /* LUN_EUNSUPPORTED where another way is faster or there is no OpenBLAS. data of x and y: what the tiles are of. */
-static int prepare(lun_call *c, const conv_geometry *g, lun_dtype type, void *x, void *y, plan *p) {
-  if (!pays(c, g, type)) return LUN_EUNSUPPORTED;
+static int prepare(lun_call *c, const conv_geometry *g, lun_dtype type, void *x, void *y, int64_t bf16_from, plan *p) {
+  if (!pays(c, g, type, bf16_from)) return LUN_EUNSUPPORTED;
   int64_t across = (g->ow + 3) / 4, down = (g->oh + 3) / 4;
   p->blas = lun_blas_of(c->ctx);
   if (!p->blas) return LUN_EUNSUPPORTED;
@@ -92,7 +94,7 @@ int lun_winograd_forward(lun_call *c) {
   const lun_tensor *x = c->arg[0].t, *bias = c->arg[2].t;
   conv_geometry g = conv_forward_geometry(c);
   plan p;
-  LUN_TRY(prepare(c, &g, x->dtype, lun_data(x), lun_data(c->out[0]), &p));
+  LUN_TRY(prepare(c, &g, x->dtype, lun_data(x), lun_data(c->out[0]), 256, &p));
   return filter(c, &p, lun_data(c->arg[1].t), bias ? lun_data(bias) : NULL, &p.x, &p.y, false);
 }
 
@@ -100,7 +102,7 @@ int lun_winograd_dx(lun_call *c) {
   const lun_tensor *dy = c->arg[0].t;
   conv_geometry g = conv_dx_geometry(c);
   plan p;
-  LUN_TRY(prepare(c, &g, dy->dtype, lun_data(c->out[0]), lun_data(dy), &p));
+  LUN_TRY(prepare(c, &g, dy->dtype, lun_data(c->out[0]), lun_data(dy), 256, &p));
   return filter(c, &p, lun_data(c->arg[1].t), NULL, &p.y, &p.x, true);
 }
 
@@ -110,7 +112,7 @@ int lun_winograd_dw(lun_call *c) {
   const lun_tensor *x = c->arg[0].t;
   conv_geometry g = conv_dw_geometry(c);
   plan p;
-  LUN_TRY(prepare(c, &g, x->dtype, lun_data(x), lun_data(c->arg[1].t), &p));
+  LUN_TRY(prepare(c, &g, x->dtype, lun_data(x), lun_data(c->arg[1].t), 128, &p));
   int64_t fits = ((int64_t)8 << 20) / (PLANES * 4 * (g.c + g.k)), n = fits < BLOCK ? BLOCK : fits;
   if (n > p.tiles) n = p.tiles;
   int64_t v_plane = n * g.c + PAD, z_plane = n * g.k + PAD;

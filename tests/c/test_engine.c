@@ -87,7 +87,8 @@ static const shape shapes[] = {
     {1, 1, 1, 1, 1, 1, 1, 1, 0},    {1, 5, 1, 1, 7, 3, 3, 1, 1},     {7, 13, 9, 5, 11, 3, 1, 1, 1},
     {2, 17, 7, 7, 19, 5, 3, 3, 2},  {2, 256, 4, 4, 256, 3, 3, 1, 1}, {19, 1, 128, 128, 16, 3, 3, 1, 1},
     {16, 64, 4, 4, 72, 3, 3, 1, 1}, {17, 64, 5, 3, 64, 3, 2, 1, 2},  {2, 8, 5, 5, 8, 3, 3, 1, 0},
-    {1, 16, 6, 6, 16, 2, 2, 2, 0}};
+    {1, 16, 6, 6, 16, 2, 2, 2, 0},  {70, 32, 7, 7, 48, 3, 3, 1, 1},  {9, 48, 11, 12, 32, 3, 3, 1, 1},
+    {2, 64, 32, 30, 32, 3, 3, 1, 1}};
 static const lun_dtype dtypes[] = {LUN_F32, LUN_F64, LUN_BF16};
 
 /* f32: a sum of up to 4,608 products; bf16 results are rounded to 8 bits, and natively computed ones round x too. */
@@ -125,10 +126,8 @@ static void compare_convolutions(int e, lun_dtype d) {
 START_TEST(convolution_agrees_with_the_reference) { compare_convolutions(_i / 3, dtypes[_i % 3]); }
 END_TEST
 
-/* bf16 arithmetic itself, which elsewhere needs AMX: oneDNN emulates it where there is AVX-512, and where it has no
-** bf16 convolution at all the call falls through to im2col. */
-START_TEST(native_bf16_agrees_with_the_reference) {
-  setenv("LUNETTE_BF16", "native", 1);
+static void compare_bf16(const char *how) {
+  setenv("LUNETTE_BF16", how, 1);
   lun_context *before = engine[0];
   engine[0] = open_level("onednn");
   unsetenv("LUNETTE_BF16");
@@ -136,6 +135,13 @@ START_TEST(native_bf16_agrees_with_the_reference) {
   lun_close(engine[0]);
   engine[0] = before;
 }
+
+/* bf16 arithmetic itself, which elsewhere needs units of the CPU: oneDNN emulates it where there is AVX-512, and where
+** it has no bf16 convolution at all the call falls through to im2col. */
+START_TEST(native_bf16_agrees_with_the_reference) { compare_bf16("native"); }
+END_TEST
+
+START_TEST(bf16_around_f32_agrees_with_the_reference) { compare_bf16("convert"); }
 END_TEST
 
 START_TEST(convolution_does_not_depend_on_the_engine_kept_state) {
@@ -300,6 +306,7 @@ Suite *suite_engine(void) {
   tcase_set_timeout(t, 300);
   tcase_add_loop_test(t, convolution_agrees_with_the_reference, 0, 6);
   tcase_add_test(t, native_bf16_agrees_with_the_reference);
+  tcase_add_test(t, bf16_around_f32_agrees_with_the_reference);
   tcase_add_test(t, convolution_does_not_depend_on_the_engine_kept_state);
   tcase_add_test(t, products_agree_with_the_reference);
   tcase_add_loop_test(t, linear_agrees_with_the_reference, 0, 3);

@@ -137,4 +137,17 @@ t.case("a recipe's mistakes in groups", function()
   says("{ kind = 'lars', lr = 1, trust = 'updated' }", "unknown value 'updated' (did you mean 'update'?)")
 end)
 
+t.case("a step frees the gradients, without waiting for the collector", function()
+  local net = lunette.nn.Linear(64, 64)
+  local opt = lunette.optim.sgd{params = net:named_parameters(), lr = 0.1, groups = {{max_ndim = 1, weight_decay = 0}}}
+  local x = lunette.ones(2, 64)
+  collectgarbage "stop"
+  local before = lunette.memory().live_bytes
+  lunette.scope(function() net(x):sum():backward() end)
+  opt:step()
+  opt:zero_grad()
+  t.equal(lunette.memory().live_bytes, before)
+  collectgarbage "restart"
+end)
+
 t.finish()

@@ -59,6 +59,21 @@ function loss.dino(student, teacher, center, given)
   return (lunette.ops.dino(student, teacher, center, given or {}))
 end
 
+-- VICReg (Bardes et al. 2022, equations 1 to 6): z1, z2 (n,d) two views, n at least 2, not normalised; invariance, variance and
+-- covariance weigh the terms, 25, 25 and 1 by default. The official form: variance terms halved, squared covariances / d,
+-- std = sqrt(var + 1e-4). solo-learn does not halve: variance = 50 gives its loss.
+function loss.vicreg(z1, z2, given)
+  options_of.check("loss.vicreg", given or {}, {invariance = true, variance = true, covariance = true})
+  return (lunette.ops.vicreg(z1, z2, given or {}))
+end
+
+-- Barlow Twins (Zbontar et al. 2021, equations 1 and 2): z1, z2 (n,d) two views, n at least 2, normalised by column here; lambda
+-- weighs what is off the diagonal, 0.0051 by default, scale the whole loss, 1 by default: both the official form.
+function loss.barlow(z1, z2, given)
+  options_of.check("loss.barlow", given or {}, {lambda = true, scale = true})
+  return (lunette.ops.barlow(z1, z2, given or {}))
+end
+
 -- Mean of -log softmax(logits)[label]; logits (n,k), labels (n) counted from 1.
 function loss.cross_entropy(logits, labels) return (lunette.ops.cross_entropy(logits, labels)) end
 

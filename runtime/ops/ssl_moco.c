@@ -3,7 +3,7 @@
 ** Nothing flows to the candidates, so the gradient to q is complete once they have passed by: they pass in blocks,
 ** with running maxima as in an online softmax, and the (n,K) matrix of similarities never exists as a whole.
 */
-#include "core/op.h"
+#include "ops/ready_gradient.h"
 
 #include <math.h>
 
@@ -123,8 +123,7 @@ static int mocov3_shape(lun_call *c) { return pair_shape(c, c->arg[2].f); }
 static int mocov3_cpu(lun_call *c) { return info_nce_of(c, NULL, c->arg[2].f, 2 * c->arg[2].f); }
 
 static int info_nce_backward(lun_call *c, lun_tensor *const *dout, lun_tensor **din) {
-  if (!dout[0]) return LUN_OK;
-  return lun_do(c->ctx, "mul", din, "tt", c->out[1], dout[0]);
+  return ready_gradients(c, dout, din, 1);
 }
 
 static const char *const moco_samples[] = {"q=normal[4,3] k=normal[4,3] queue=normal[7,3]",

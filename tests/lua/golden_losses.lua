@@ -27,6 +27,8 @@ compare("^moco_", {"q", "k", "queue"}, {"temperature"}, loss.moco)
 compare("^mocov3", {"q", "k"}, {"temperature"}, loss.mocov3)
 compare("^swav", {"scores", "targets"}, {"temperature"}, loss.swav)
 compare("^dino", {"student", "teacher", "center"}, {"student_temp", "teacher_temp"}, loss.dino)
+compare("^vicreg", {"z1", "z2"}, {"invariance", "variance", "covariance"}, loss.vicreg)
+compare("^barlow", {"z1", "z2"}, {"lambda", "scale"}, loss.barlow)
 
 for _, name in ipairs(golden.names "^sinkhorn") do
   t.case(name, function()

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .common import Case, double, forward_backward, generator, normal
+from .common import Case, double, forward_backward, generator, normal, uniform
 
 
 def unit(x):
@@ -189,7 +189,7 @@ def assignments():
 # n, K, temperatures of student and teacher, scale of the logits
 DINO = {
     "dino_n7_k40_warm": (7, 40, 0.1, 0.07, 1),
-    "dino_n3_k5000": (3, 5000, 0.1, 0.04, 0.3),
+    "dino_n1_k4200": (1, 4200, 0.1, 0.04, 0.3),
     "dino_n4_k9_scale30": (4, 9, 0.2, 0.05, 30),  # logits / temperature beyond what exp takes
     "dino_n1_k1": (1, 1, 0.1, 0.04, 1),
 }
@@ -204,6 +204,34 @@ def distillation():
         yield Case(name, {**tensors, "teacher": teacher, "center": center}, {"student_temp": ts, "teacher_temp": tt})
 
 
+# n, d: many samples, many features, few of both; from two features per sample on, there is a cheaper way
+REDUNDANCY = {
+    "n40_d6": (40, 6),
+    "n3_d50": (3, 50),
+    "n20_d40": (20, 40),
+    "n20_d39": (20, 39),
+    "n4_d2": (4, 2),
+    "n5_d1": (5, 1),
+}
+
+
+def redundancy():
+    for name, (n, d) in REDUNDANCY.items():
+        r = generator("redundancy_" + name)
+        z1, noise = normal(r, n, d, shift=0.5), normal(r, n, d, scale=0.3)
+        pair = {"z1": z1 * uniform(r, d, low=0.2, high=2.0), "z2": z1 * np.float32(0.8) + noise}
+        weights = {"invariance": 10, "variance": 50, "covariance": 2}
+        yield Case("vicreg_" + name, forward_backward(lambda z1, z2: vicreg(z1, z2, 10, 50, 2), pair), weights)
+        tensors = forward_backward(lambda z1, z2: barlow(z1, z2, 0.02, 0.1), pair)
+        yield Case("barlow_" + name, tensors, {"lambda": 0.02, "scale": 0.1, "eps": 1e-5})
+    r = generator("vicreg_one_large")  # one column holds nearly all variance: its square hides the covariances
+    pair = {"z1": normal(r, 5, 12), "z2": normal(r, 5, 12)}
+    for z in pair.values():
+        z[:, 3] *= np.float32(300)
+    weights = {"invariance": 0, "variance": 0, "covariance": 1}
+    yield Case("vicreg_one_large", forward_backward(lambda z1, z2: vicreg(z1, z2, 0, 0, 1), pair), weights)
+
+
 def cases():
     yield from simclr()
     yield from others()
@@ -211,3 +239,4 @@ def cases():
     yield from cosines()
     yield from assignments()
     yield from distillation()
+    yield from redundancy()

@@ -8,6 +8,7 @@
 ---   flip = 0.5           horizontal flip
 ---   jitter = {b,c,s,h}   strengths of brightness, contrast, saturation, hue; jitter_p = 0.8
 ---   gray, blur, solarize = 0; blur_sigma = {0.1, 2} in pixels; threshold = 0.5 of solarize
+---   size                 of this view in pixels; without it, that of all views
 --- What a table without preset does not name is off, apart from crop and flip.
 
 local lunette = require "lunette"
@@ -20,25 +21,10 @@ local defaults = {
   blur_sigma = { 0.1, 2 }, solarize = 0, threshold = 0.5,
 }
 
-local function preset(given)
-  return setmetatable(given, { __index = defaults })
-end
+--- Lists of views by name: see lunette/augment/presets.lua.
+augment.presets = require "lunette.augment.presets"
 
-local function both(make) return { make(1), make(2) } end
-
---- One list of two views per name: the sets of solo-learn for images of 32 x 32 (SimCLR; MoCo v2 and SimSiam; BYOL, DINO
---- and Barlow Twins; VICReg). `none` shows the image as it is, its central square if it is not square.
-augment.presets = {
-  symmetric = both(function() return preset { jitter = { 0.8, 0.8, 0.8, 0.2 }, gray = 0.2, blur = 0.5 } end),
-  weak = both(function() return preset { jitter = { 0.4, 0.4, 0.4, 0.1 }, gray = 0.2, blur = 0.5 } end),
-  asymmetric = both(function(k)
-    return preset { jitter = { 0.4, 0.4, 0.2, 0.1 }, gray = 0.2, solarize = k == 2 and 0.2 or 0 }
-  end),
-  vicreg = both(function() return preset { crop = { 0.2, 1 }, jitter = { 0.4, 0.4, 0.2, 0.1 }, gray = 0.2, solarize = 0.1 } end),
-  none = both(function() return preset { crop = { 1, 1 }, ratio = { 1, 1 }, flip = 0, jitter_p = 0 } end),
-}
-
-local view_keys = { preset = true }
+local view_keys = { preset = true, size = true }
 for key in pairs(defaults) do view_keys[key] = true end
 
 local function preset_of(name)
@@ -52,6 +38,11 @@ end
 
 local function check_value(key, value)
   local default = defaults[key]
+  if key == "size" and value ~= nil and (math.type(value) ~= "integer" or value < 1) then
+    error("augment: size must be a whole number of pixels, got " .. tostring(value), 0)
+  elseif key == "size" then
+    return
+  end
   if type(default) == "table" then
     local good = type(value) == "table" and #value == #default
     for _, x in ipairs(good and value or {}) do good = good and type(x) == "number" end
@@ -64,12 +55,14 @@ end
 -- The k-th view from a table of options: explicit values over those of the preset over the defaults.
 local function view_of(given, k)
   options.check("augment", given, view_keys, 3)
-  local base = given.preset and preset_of(given.preset)[math.min(k, 2)] or defaults
+  local list = given.preset and preset_of(given.preset)
+  local base = list and list[math.min(k, #list)] or defaults
   local view = {}
-  for key in pairs(defaults) do
+  for key in pairs(view_keys) do
     local value = given[key]
     if value == nil then value = base[key] end
-    check_value(key, value)
+    if value == nil then value = defaults[key] end
+    if key ~= "preset" then check_value(key, value) end
     view[key] = value
   end
   return view
@@ -102,7 +95,7 @@ function policy:arguments(view, o)
   local of = self.views[math.min(view, #self.views)]
   local result = arguments_of(of)
   result.norm, result.view, result.seed, result.epoch = self.norm, view, o.seed, o.epoch
-  result.size, result.dtype = o.size or self.size, o.dtype or self.dtype
+  result.size, result.dtype = of.size or o.size or self.size, o.dtype or self.dtype
   return result
 end
 
@@ -117,10 +110,12 @@ function policy:apply(images, ids, o)
   return lunette.ops.augment(images, ids, arguments)
 end
 
+-- A policy's own keys: `size` is that of every view.
 local own_keys = { views = true, norm = true, size = true, dtype = true }
 
 --- lunette.augment{...}: one view's options for all views, or views = a preset's name or a list with one table or preset's
---- name per view; norm = (2,3) tensor or {mean =, std =}; size of the views (the images' by default); dtype "f32" or "bf16".
+--- name per view; norm = (2,3) tensor or {mean =, std =}; size of the views that have none of their own (the images' by
+--- default); dtype "f32" or "bf16". There are as many views as the list or the preset has, else two.
 local function new(_, given)
   given = given or {}
   if type(given) == "string" then given = { views = given } end
@@ -133,8 +128,13 @@ local function new(_, given)
     if not own_keys[key] then rest[key] = value end
   end
   if given.views and next(rest) then error("augment: '" .. next(rest) .. "' belongs into the tables of `views`", 2) end
-  local list = given.views or { rest, rest }
-  if type(list) == "string" then list = { list, list } end
+  local list = given.views or rest
+  if type(list) == "string" or #list == 0 and list ~= given.views then -- as many views as the preset has, or two
+    local name = type(list) == "string" and list or list.preset
+    local one = list
+    list = {}
+    for k = 1, name and #preset_of(name) or 2 do list[k] = one end
+  end
   if #list == 0 then error("augment: views must be a preset's name or a list with one entry per view", 2) end
   local self = { views = {}, norm = augment.norm(given.norm), size = given.size, dtype = given.dtype }
   for k, one in ipairs(list) do self.views[k] = view_of(type(one) == "string" and { preset = one } or one, k) end

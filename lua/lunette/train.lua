@@ -6,7 +6,8 @@ local lunette = require "lunette"
 local options_of = require "lunette.options"
 
 local allowed = {method = true, loader = true, optimizer = true, epochs = true, learning_rate = true, regularize = true,
-                 on_step = true, on_epoch = true, interrupted = true, on_interrupt = true, start = true, weight_decay = true}
+                 on_step = true, on_epoch = true, interrupted = true, on_interrupt = true, start = true, weight_decay = true,
+                 schedules = true}
 
 -- What a recipe takes for the exit code, and a script shows as a text.
 local failure = {__tostring = function(e) return e.message end}
@@ -37,10 +38,11 @@ end
 -- One step. Returns the loss, and the regularizer's share of it, as numbers.
 local function step(t, batch, lr, now, epoch)
   local loss, extra = lunette.scope(function()
-    local l, h = t.method:loss(batch.views)
+    local l, h, z = t.method:loss(batch.views)
     local r = t.regularize and t.regularize(h, epoch)
     local total = r and l + r or l
     h:free()
+    if z then z:free() end
     total:backward()
     return l:item(), r and r:item() or nil
   end)
@@ -50,26 +52,45 @@ local function step(t, batch, lr, now, epoch)
     fail{code = "nan", message = ("the loss of epoch %d, batch %d is %s: %s"):format(epoch, batch.index,
       sum ~= sum and "NaN" or "infinite", explain_nan(t.method, batch.views))}
   end
+  t.method:before_update()
   t.optimizer:step(lr, now)
   t.optimizer:zero_grad()
+  lunette.scope(t.method.after_step, t.method)
   return loss, extra
 end
 
+-- The values the method reads that change with the step: the method's own schedules, and those of the caller over them.
+local function schedules_of(t)
+  local n = t.loader.batches
+  local schedules = t.method:schedules(t.epochs * n, n)
+  for name, value in pairs(t.schedules or {}) do
+    if type(t.method[name]) ~= "number" then
+      error(("train: schedules.%s: the method has no such value"):format(name), 3)
+    end
+    schedules[name] = value
+  end
+  return schedules
+end
+
 -- Options: method, loader, optimizer, epochs; learning_rate(step) and weight_decay(step) with step from 0 (the optimizer's own
--- by default); regularize(h, epoch) -> scalar tensor or nil; on_step(row), on_epoch(row), rows with epoch, step, batch, batches,
--- loss, regularizer, lr, and grad_norm where the optimizer clips (the last step's, before clipping); interrupted() -> signal or
--- nil, on_interrupt(progress); start = progress to go on from.
+-- by default); schedules = {name = f(step)}, values of the method, e.g. {temperature = lunette.schedule.ramp{...}}, over its
+-- own schedules; regularize(h, epoch) -> scalar tensor or nil; on_step(row), on_epoch(row), rows with epoch, step, batch,
+-- batches, loss, regularizer, lr, and grad_norm where the optimizer clips (the last step's, before clipping); interrupted() ->
+-- signal or nil, on_interrupt(progress); start = progress to go on from.
 -- progress: {epoch = finished epochs, batch = finished batches of the next one, step, loss_sum, extra_sum}.
 -- Raises {code = "nan"} where the loss is not finite, {code = "interrupt", signal =} after on_interrupt.
 local function train(t)
   options_of.check("train", t, allowed)
   local p = t.start or {epoch = 0, batch = 0, step = 0, loss_sum = 0, extra_sum = 0}
   local lr_of = t.learning_rate or function() return t.optimizer.lr end
+  local schedules = schedules_of(t)
   t.method:train()
   for epoch = p.epoch + 1, t.epochs do
     for batch in t.loader:epoch(epoch, p.batch + 1) do
       local lr = lr_of(p.step)
       local now = t.weight_decay and {weight_decay = t.weight_decay(p.step)}
+      t.method.epoch, t.method.step = epoch, p.step
+      for name, value in pairs(schedules) do t.method[name] = value(p.step) end
       local loss, extra = step(t, batch, lr, now, epoch)
       p.step, p.batch = p.step + 1, batch.index
       p.loss_sum, p.extra_sum = p.loss_sum + loss, p.extra_sum + (extra or 0)

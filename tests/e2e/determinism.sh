@@ -1,6 +1,7 @@
 #!/bin/sh
 # determinism.sh PROGRAM: the same recipe and seed give the same bytes: run twice, with 1 and with 4 loader threads, and killed in
-# the middle (SIGKILL) and resumed. Compared are metrics.jsonl and every weights file.
+# the middle (SIGKILL) and resumed. Compared are metrics.jsonl and every weights file. The method has all that a resumed run could
+# lose: a slow copy of the encoder, queues, a momentum on a schedule.
 set -u
 program=$1
 scratch=$(mktemp -d)
@@ -24,9 +25,9 @@ cat >"$scratch/recipe.lua" <<'RECIPE'
 return {
   format = 1, name = "determinism", seed = 3,
   data = { shapes = { kind = "shapes", n_train = 192, n_test = 64, classes = 4, size = 16 } },
-  model = { backbone = "resnet18", width = 4, projector = { 16, 8 } },
+  model = { backbone = "resnet18", width = 4, projector = { 16, 8 }, precision = "f32" },
   stages = {
-    { name = "pretrain", task = "simclr", data = "shapes:train", epochs = 12, batch = 32, augment = "symmetric", monitor = 64,
+    { name = "pretrain", task = "moco", data = "shapes:train", epochs = 8, batch = 32, queue = 80, augment = "symmetric", monitor = 64,
       optim = { kind = "sgd", lr = 0.05, weight_decay = 5e-4 }, save = { every_epochs = 1, keep = 2 } },
     { name = "regularized", like = "pretrain", from = "pretrain", epochs = 2, monitor = 0,
       regularize = { kind = "qscore", epsilon = 1, features = "all" } },

@@ -23,7 +23,7 @@ return {
 -- What the tasks do, changed by the cases: at[stage] is called with env and the epoch.
 local at, calls = {}, {}
 
-package.loaded["lunette.tasks.simclr"] = {
+package.loaded["lunette.tasks.pretrain"] = {
   run = function(stage, env)
     calls[#calls + 1] = stage.name .. (env.resume_state and "@" .. env.resume_state.epoch or "")
     -- The "weights" are a number that depends on every step, so that a wrong resume shows.
@@ -323,10 +323,10 @@ t.case("tasks that do not keep their promises", function()
   t.equal({ code, info.message }, { 1, "task 'knn' returned nil instead of its results" })
 
   path, out = fresh()
-  real = package.loaded["lunette.tasks.simclr"]
-  package.loaded["lunette.tasks.simclr"] = { run = function() return {} end }
+  real = package.loaded["lunette.tasks.pretrain"]
+  package.loaded["lunette.tasks.pretrain"] = { run = function() return {} end }
   code, info = runner.run(path, options { out = out })
-  package.loaded["lunette.tasks.simclr"] = real
+  package.loaded["lunette.tasks.pretrain"] = real
   t.equal(code, 1)
   t.contains(info.message, "task 'simclr' left no weights in ")
 end)

@@ -1,11 +1,12 @@
 -- The Lua library by module: name, usage and a sentence. A test compares it with what is there.
 
-return {
+local library = {
   {"nn.Conv2d", "lunette.nn.Conv2d(in, out, kernel, {stride = 1, padding = 0, bias = false})",
     "A convolution of images (n,c,h,w)."},
   {"nn.Linear", "lunette.nn.Linear(in, out, {bias = true})", "x (n,in) times weight (out,in), transposed, plus bias."},
   {"nn.BatchNorm", "lunette.nn.BatchNorm(channels, {relu = false, gamma = 1})", "Batch normalisation over all axes but the second."},
   {"nn.ReLU", "lunette.nn.ReLU()", "Negative elements become 0."},
+  {"nn.GELU", "lunette.nn.GELU()", "Gaussian error linear unit, in its exact form."},
   {"nn.MaxPool2d", "lunette.nn.MaxPool2d(kernel, {stride =, padding = 0})", "The largest element of each window."},
   {"nn.GlobalAvgPool", "lunette.nn.GlobalAvgPool()", "Images (n,c,h,w) to their mean over the pixels (n,c)."},
   {"nn.Flatten", "lunette.nn.Flatten()", "All axes but the first become one."},
@@ -19,8 +20,8 @@ return {
   {"models.resnet50", "lunette.models.resnet50{...}", "As resnet34 of bottleneck blocks: (n, 32 * width)."},
   {"models.conv4", "lunette.models.conv4{width = 64, precision = \"f32\"|\"bf16\", seed = 0}",
     "The four-block network of few-shot learning: (n, width)."},
-  {"ssl.simclr", "lunette.ssl.simclr{encoder =, projector = {hidden, ..., out}, temperature = 0.5, batch_norm = false, seed = 0}",
-    "SimCLR as a method: method:loss{view1, view2} -> loss, representations."},
+  {"ssl.mlp", "lunette.ssl.mlp(inputs, {hidden, ..., out}, {batch_norm = false, last_batch_norm = \"affine\"|\"plain\", seed = 0})",
+    "A head: Linear, ReLU, ..., Linear, drawn from the seed."},
   {"loss.simclr", "lunette.loss.simclr(z1, z2, {temperature = 0.5})", "NT-Xent of two views (n,d), which it L2-normalises."},
   {"loss.byol", "lunette.loss.byol(p, z)",
     "Mean of 2 - 2 cos of predictions and targets (n,d); one direction, no gradient to z."},
@@ -124,3 +125,20 @@ return {
   {"weights.save", "lunette.weights.save(path, tensors by name, metadata)",
     "A .safetensors file: its old content or all of the new one."},
 }
+
+-- The methods, from their own settings.
+local function shown(value)
+  if type(value) == "table" then return "{" .. table.concat(value, ", ") .. "}" end
+  return type(value) == "number" and ("%.4g"):format(value) or tostring(value)
+end
+
+for _, method in ipairs(require("lunette.ssl").methods) do
+  local options = {}
+  for name, setting in pairs(method.settings) do options[#options + 1] = ("%s = %s"):format(name, shown(setting.default)) end
+  table.sort(options)
+  library[#library + 1] = {"ssl." .. method.name,
+    ("lunette.ssl.%s{encoder =, seed = 0, %s}"):format(method.name, table.concat(options, ", ")),
+    ("Method: %s. method:loss(views) -> loss, representations, embeddings; a recipe's task of that name."):format(method.doc)}
+end
+
+return library

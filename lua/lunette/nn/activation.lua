@@ -5,6 +5,11 @@ local ReLU = module.class("ReLU")
 function ReLU:build() end
 function ReLU:forward(x) return x:relu() end
 
+-- In its exact form (Hendrycks and Gimpel 2016).
+local GELU = module.class("GELU")
+function GELU:build() end
+function GELU:forward(x) return x:gelu() end
+
 -- Everything but the first axis in one.
 local Flatten = module.class("Flatten")
 function Flatten:build() end
@@ -14,4 +19,4 @@ local Identity = module.class("Identity")
 function Identity:build() end
 function Identity:forward(x) return x end
 
-return {ReLU = ReLU, Flatten = Flatten, Identity = Identity}
+return {ReLU = ReLU, GELU = GELU, Flatten = Flatten, Identity = Identity}

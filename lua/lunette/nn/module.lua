@@ -44,9 +44,10 @@ function Module:parameter(name, shape, init)
   return enter(self, name, {role = "parameter", value = t, init = init, shape = shape})
 end
 
--- A tensor that belongs to the state and has no gradient (running statistics, queues). value: a number to fill it with.
-function Module:buffer(name, shape, value)
-  return enter(self, name, {role = "buffer", value = lunette.keep(lunette.full(shape, value or 0)), fill = value or 0})
+-- A tensor that belongs to the state and has no gradient (running statistics, queues). value: a number to fill it with, 0
+-- by default; dtype: "f32" by default.
+function Module:buffer(name, shape, value, dtype)
+  return enter(self, name, {role = "buffer", value = lunette.keep(lunette.full(shape, value or 0, {dtype = dtype})), fill = value or 0})
 end
 
 function Module:child(name, child) return enter(self, name, {role = "child", value = child}) end
@@ -71,7 +72,7 @@ end
 function Module:initialize(seed, prefix)
   self:walk(function(name, e)
     if e.role == "buffer" then
-      lunette.ops.fill(e.value, e.fill)
+      if e.fill then lunette.ops.fill(e.value, e.fill) end
     elseif e.init then
       local value <close> = e.init(e.shape, seed or 0, "init/" .. name)
       lunette.ops.assign(e.value, value)
@@ -142,6 +143,34 @@ function Module:count()
   local n = 0
   self:walk(function(_, e) if e.role == "parameter" then n = n + e.value:numel() end end)
   return n
+end
+
+local function copied(value, seen)
+  if lunette.is_tensor(value) then
+    if not seen[value] then
+      seen[value] = lunette.keep(value:detach():clone())
+      seen[value].requires_grad = value.requires_grad
+    end
+  elseif type(value) == "table" and not seen[value] then
+    local result = setmetatable({}, getmetatable(value))
+    seen[value] = result
+    for k, v in next, value do rawset(result, k, copied(v, seen)) end
+  end
+  return seen[value] or value
+end
+
+-- The same module with tensors of its own, equal to this one's.
+function Module:copy() return copied(self, {}) end
+
+-- Turns every parameter into a buffer: it stays in the state and is trained no longer.
+function Module:freeze()
+  self:walk(function(_, e)
+    if e.role == "parameter" then
+      e.role, e.init = "buffer", nil
+      e.value.requires_grad = false
+    end
+  end)
+  return self
 end
 
 function Module:describe(indent)

@@ -283,7 +283,7 @@ function walkers.stage(type_, n, path, ctx)
   return ctx.errors:add(n, "%s: there is no stage '%s'%s", here, value, suggest.hint(value, candidates, true))
 end
 
--- One of the two views as a node for the view's type.
+-- One of the views as a node for the view's type.
 local function view_node(n, path, ctx, index)
   local origin, preset, rest = n, n.value, nil
   if n.fields then
@@ -301,20 +301,29 @@ local function view_node(n, path, ctx, index)
     return nil
   end
   if not choice(ctx, origin, path, preset, keys_of(schema.augment.presets), "preset") then return nil end
-  local base = node.of(schema.augment.presets[preset][index], origin)
+  local views = schema.augment.presets[preset]
+  local base = node.of(views[math.min(index, #views)], origin)
   return rest and node.merge(base, rest) or base
+end
+
+-- How many views a name or a table stands for.
+local function views_of(n)
+  local name = n.value or n.fields and n.fields.preset and n.fields.preset.value
+  local views = schema.augment.presets[name]
+  return views and #views or schema.augment.views
 end
 
 function walkers.augment(_, n, path, ctx)
   local result = json.array {}
-  if node.is_list(n) and n.n ~= schema.augment.views then
-    return ctx.errors:add(n, "%s must have %d views, got %d", name_of(path, n), schema.augment.views, n.n)
+  local each, low, high = node.is_list(n), schema.augment.min_views, schema.augment.max_views
+  if each and (n.n < low or n.n > high) then
+    return ctx.errors:add(n, "%s must have %d to %d views, got %d", name_of(path, n), low, high, n.n)
   end
-  for i = 1, schema.augment.views do
-    local each = node.is_list(n)
+  local count = each and n.n or views_of(n)
+  for i = 1, count do
     local source = each and n.fields[i] or n
     local here = each and extended(path, i) or path
-    -- One table for both views is walked twice; its mistakes are reported once.
+    -- One table for all views is walked for each; its mistakes are reported once.
     local view_ctx = ctx
     if not each and i > 1 then view_ctx = setmetatable({ errors = require("lunette.recipe.errors").new() }, { __index = ctx }) end
     local view = view_node(source, here, view_ctx, i)
@@ -324,7 +333,7 @@ function walkers.augment(_, n, path, ctx)
     end
     result[i] = view and walk_fields(schema.augment.view.fields, view, here, view_ctx, { preset = true })
   end
-  if #result < schema.augment.views then return nil end
+  if #result < count then return nil end
   return result
 end
 
@@ -392,6 +401,18 @@ local function check_names(stages, ctx)
   end
 end
 
+-- Where a stage that trains has no projector of its own, the model's counts, and without that the method's default.
+local function use_model_projector(root, stages)
+  local model = root.fields.model
+  local projector = model and model.fields and model.fields.projector
+  for i, n in ipairs(stages) do
+    local task = n.fields and n.fields.task and schema.tasks[n.fields.task.value]
+    if projector and task and task.trains and not n.fields.projector then
+      stages[i] = node.merge(n, { file = n.file, line = n.line, fields = { projector = projector }, n = 0 })
+    end
+  end
+end
+
 -- ---- what no single value shows ----
 
 local function cross_checks(config, nodes, ctx)
@@ -412,6 +433,12 @@ local function cross_checks(config, nodes, ctx)
     if schema.tasks[stage.task].trains then
       if count and stage.batch > count then
         complain(index, "batch", "is %d, but '%s' has only %d images", stage.batch, stage.data, count)
+      end
+      if #stage.augment > 2 and not schema.tasks[stage.task].multicrop then
+        complain(index, "augment", "makes %d views, but '%s' compares two", #stage.augment, stage.task)
+      end
+      if (stage.queue or 0) > 0 and stage.batch > stage.queue then
+        complain(index, "queue", "is %d, less than the batch of %d; set it to several batches", stage.queue, stage.batch)
       end
       if stage.schedule.warmup_epochs > stage.epochs then
         complain(index, "schedule", "warms up for %s epochs, but the stage has only %d", stage.schedule.warmup_epochs, stage.epochs)
@@ -465,6 +492,7 @@ function check.check(root, errors)
     stage_nodes = like.resolve(stages, errors)
     check_names(stage_nodes, ctx)
     config.stages = json.array {}
+    use_model_projector(root, stage_nodes)
     for i, n in ipairs(stage_nodes) do config.stages[i] = check_stage(n, i, ctx) end
   end
   config.report = walk(schema.recipe.fields.report, root.fields.report, { "report" }, ctx, root)

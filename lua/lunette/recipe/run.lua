@@ -195,8 +195,9 @@ end
 
 -- ---- stages ----
 
+-- The self-supervised methods share one module.
 local function task_module(name)
-  local module_name = "lunette.tasks." .. name
+  local module_name = "lunette.tasks." .. (schema.tasks[name].trains and "pretrain" or name)
   local ok, module = pcall(require, module_name)
   if ok then return module end
   if tostring(module):find("module '" .. module_name .. "' not found", 1, true) then

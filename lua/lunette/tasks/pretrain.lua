@@ -1,4 +1,4 @@
--- tasks/pretrain.lua: the stage that trains an encoder with a self-supervised method, shared by every method's task.
+-- tasks/pretrain.lua: the stage that trains an encoder with a self-supervised method: the task of every method.
 local lunette = require "lunette"
 local setup = require "lunette.tasks.setup"
 
@@ -99,14 +99,35 @@ local function shown(row, stage, loader)
                                           gradient = row.grad_norm}}
 end
 
--- make(stage, encoder, seed) -> method. Returns the stage's results.
-function pretrain.run(stage, env, make)
+-- The stage's method, lunette.ssl[stage.task] with those of the stage's settings that are the method's own.
+local function method_of(stage, encoder, seed)
+  local options = {encoder = encoder, seed = seed}
+  for _, row in ipairs(lunette.ssl.methods) do
+    for name in pairs(row.name == stage.task and row.settings or {}) do options[name] = stage[name] end
+  end
+  return lunette.ssl[stage.task](options)
+end
+
+-- Start weights: the whole method's where the earlier stage trained the same one, with its heads, teacher and queue; after
+-- another method, the encoder alone, which it has already.
+local function start_from(stage, env, method)
+  if stage.from == "random" then return end
+  for _, earlier in ipairs(env.config.stages) do
+    if earlier.name == stage.from and earlier.task == stage.task then
+      method:load_state(env.load_stage_weights(stage.from), {partial = true})
+    elseif earlier.name == stage.from then
+      env.log("the encoder is that of %s (%s); the heads of %s begin anew", earlier.name, earlier.task, stage.task)
+    end
+  end
+end
+
+-- Returns the stage's results.
+function pretrain.run(stage, env)
   local dataset = setup.dataset(env, stage.data)
   local norm = setup.norm(env, stage.data)
   local encoder = setup.encoder(env, stage.from)
-  local method = make(stage, encoder, env.seed)
-  local start = stage.from ~= "random" and env.load_stage_weights(stage.from)
-  if start then method:load_state(start, {partial = true}) end
+  local method = method_of(stage, encoder, env.seed)
+  start_from(stage, env, method)
   local optimizer = optimizer_of(stage, method)
   local loader = lunette.data.loader{dataset = dataset, batch = stage.batch, views = #stage.augment,
                                      augment = lunette.augment{views = stage.augment, norm = norm, size = stage.size},

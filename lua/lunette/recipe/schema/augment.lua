@@ -1,5 +1,5 @@
---- The SimCLR family of augmentations. A recipe writes a preset's name, one table for both views, or a list of two
---- (each a name or a table); the configuration always holds the two views in full.
+--- The SimCLR family of augmentations. A recipe writes a preset's name, one table for all views, or a list with a name or
+--- a table for each; the configuration always holds every view in full.
 
 local t = require "lunette.recipe.schema.types"
 
@@ -28,27 +28,19 @@ augment.view = t.record {
     blur = probability(0, "probability of the Gaussian blur"),
     blur_sigma = t.range { default = { 0.1, 2 }, min = 0.01, max = 20, doc = "range of the blur's sigma in pixels" },
     solarize = probability(0, "probability of solarisation"),
+    size = t.integer { min = 8, max = 1024, doc = "height and width of this view in pixels; without it, the stage's" },
   },
 }
 
-local function preset(jitter, blur, solarize)
-  return { crop = { 0.08, 1 }, flip = 0.5, jitter = jitter, jitter_p = 0.8, gray = 0.2, blur = blur, solarize = solarize }
-end
+--- Lists of views by name, shared with scripts.
+augment.presets = require "lunette.augment.presets"
 
-local strong, weak, asymmetric = { 0.8, 0.8, 0.8, 0.2 }, { 0.4, 0.4, 0.4, 0.1 }, { 0.4, 0.4, 0.2, 0.1 }
-
--- The sets of solo-learn for small images: one entry per view.
-augment.presets = {
-  symmetric = { preset(strong, 0.5, 0), preset(strong, 0.5, 0) },
-  weak = { preset(weak, 0.5, 0), preset(weak, 0.5, 0) },
-  asymmetric = { preset(asymmetric, 0, 0), preset(asymmetric, 0, 0.2) },
-}
-
-augment.views = 2
+--- Views where no preset or list says how many, and bounds of a list.
+augment.views, augment.min_views, augment.max_views = 2, 2, 64
 
 augment.type = t.augment {
   default = "symmetric",
-  doc = "how the two views of an image are made: a preset's name, a table (with or without preset), or one per view",
+  doc = "how the views of an image are made: a preset's name, a table (with or without preset), or one per view",
 }
 
 return augment

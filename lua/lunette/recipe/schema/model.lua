@@ -6,8 +6,7 @@ local projector = t.list {
   of = t.integer { min = 1, max = 65536, doc = "width of a layer" },
   min_items = 1,
   max_items = 8,
-  default = { 512, 128 },
-  doc = "widths of the projector's layers, the last one its output",
+  doc = "widths of the projector's layers, the last one its output; without it, those of each method",
 }
 
 local model = { precisions = { "auto", "f32", "bf16" } }

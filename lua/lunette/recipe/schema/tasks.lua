@@ -57,14 +57,16 @@ local pretrain_fields = {
   },
 }
 
---- A further method is one call: its name, a line about it, the settings of its own.
-local function method(name, doc, own)
-  tasks[name] = { doc = doc, weights = true, trains = true, fields = with(pretrain_fields, own) }
+-- Every method of lunette.ssl is a task; its settings stand in its own file.
+for _, method in ipairs(require("lunette.ssl").methods) do
+  tasks[method.name] = {
+    doc = method.doc,
+    weights = true,
+    trains = true,
+    multicrop = method.multicrop,
+    fields = with(pretrain_fields, method.settings),
+  }
 end
-
-method("simclr", "contrast two views of an image with all other images of the batch", {
-  temperature = t.number { default = 0.5, above = 0, max = 100, doc = "temperature of the softmax" },
-})
 
 -- ---- measuring ----
 

@@ -18,7 +18,7 @@
 -- Everything else a method remembers is a parameter or a buffer: it is in :state(), so a resumed run is the same run.
 local ssl = {mlp = require("lunette.ssl.heads").mlp, methods = {}}
 
-for i, name in ipairs{"simclr", "moco", "mocov3", "byol", "simsiam", "swav", "dino"} do
+for i, name in ipairs{"simclr", "moco", "mocov3", "byol", "simsiam", "swav", "dino", "vicreg", "barlow"} do
   local row = require("lunette.ssl." .. name)
   ssl.methods[i], ssl[name] = row, row.new
 end

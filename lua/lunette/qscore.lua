@@ -3,6 +3,8 @@
 -- A feature is highly active in a sample above the sample's mean + epsilon standard deviations (ddof 1). Which features
 -- are discriminative (D) is read from the share of samples in which they are highly active.
 -- Source: arXiv 2203.01881; its form "v6" is the default, "v3" and "v1" are those of earlier versions.
+-- The definition is for representations that are at least 0, pooled after a ReLU. A vision transformer's are signed: only its
+-- strongly positive features then count as highly active, and strongly negative ones do not.
 local lunette = require "lunette"
 local options_of = require "lunette.options"
 

@@ -7,38 +7,42 @@
  */
 #include "core/op.h"
 #include "core/half.h"
+#include "ops/gelu.h"
 
 #include <math.h>
 #include <string.h>
 
-#define EXP   expf
-#define LOG   logf
-#define SQRT  sqrtf
-#define ABS   fabsf
-#define TANH  tanhf
-#define ERFC  erfcf
-#define POW   powf
-#define real  float
-#define FN(n) n##_f32
+#define EXP        expf
+#define LOG        logf
+#define SQRT       sqrtf
+#define ABS        fabsf
+#define TANH       tanhf
+#define GELU       lun_gelu_f32
+#define GELU_SLOPE lun_gelu_slope_f32
+#define POW        powf
+#define real       float
+#define FN(n)      n##_f32
 #include "pointwise_kernels.h"
 #undef EXP
 #undef LOG
 #undef SQRT
 #undef ABS
 #undef TANH
-#undef ERFC
+#undef GELU
+#undef GELU_SLOPE
 #undef POW
 #undef real
 #undef FN
-#define EXP   exp
-#define LOG   log
-#define SQRT  sqrt
-#define ABS   fabs
-#define TANH  tanh
-#define ERFC  erfc
-#define POW   pow
-#define real  double
-#define FN(n) n##_f64
+#define EXP        exp
+#define LOG        log
+#define SQRT       sqrt
+#define ABS        fabs
+#define TANH       tanh
+#define GELU       lun_gelu_f64
+#define GELU_SLOPE lun_gelu_slope_f64
+#define POW        pow
+#define real       double
+#define FN(n)      n##_f64
 #include "pointwise_kernels.h"
 
 typedef void unary_f32(const float *, float *, int64_t);

@@ -141,4 +141,23 @@ t.case("pictures", function()
   t.equal(ink, 18, "pixels of the letter A")
 end)
 
+t.case("heatmaps of a vision transformer: through the patches that enter its last block", function()
+  local net = lunette.models.vit{dim = 8, depth = 2, heads = 2, patch = 4, image = 16}
+  local x = lunette.randn(2, 3, 16, 24, {seed = 5})
+  local map = lunette.explain.heatmap(net, x, {feature = 3})
+  t.equal(map:shape(), {2, 16, 24})
+  -- The same by hand: gradient of the feature with respect to the map, its mean over pixels as weights.
+  local _, a, rest = lunette.no_grad(function() return net:features(x) end)
+  local last = a:detach():clone()
+  last.requires_grad = true
+  net:head(last, rest):narrow(2, 3, 3):sum():backward()
+  local by_hand = (last.grad:mean({3, 4}, true) * a):sum({2}):relu()
+  t.ok(by_hand:sum():item() > 0, "the map is not empty")
+  local resized = lunette.ops.resize(by_hand:reshape(2, 1, 4, 6), 16, 24, {filter = "bilinear"}):reshape(2, 16, 24)
+  golden.near(map, resized, 1e-5, "gradcam")
+  t.equal(lunette.explain.heatmap(net, x, {feature = 1, method = "input"}):shape(), {2, 16, 24})
+  t.raises(function() lunette.explain.heatmap(net, x, {feature = 1, method = "activation"}) end,
+    "a vision transformer's come from its class token: use \"gradcam\"")
+end)
+
 t.finish()

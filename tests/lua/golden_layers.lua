@@ -81,4 +81,16 @@ for _, name in ipairs{"add", "sub", "mul", "div"} do
   end)
 end
 
+for name, heads in pairs{attention = 2, attention_one_head = 1, attention_large_scores = 1} do
+  t.case(name, function()
+    golden.check(name, {inputs = {"qkv"}, run = function(qkv) return (ops.attention(qkv, heads)) end})
+  end)
+end
+t.case("layer norm", function()
+  for name, tolerance in pairs{layer_norm = 1e-5, layer_norm_large_mean = 5e-5} do
+    golden.check(name, {inputs = {"x", "gamma", "beta"}, f32 = tolerance,
+      run = function(x, gamma, beta) return (ops.layer_norm(x, gamma, beta)) end})
+  end
+end)
+
 t.finish()

@@ -8,6 +8,7 @@ local models = {
   resnet34_cifar = {"resnet34", {width = 2}},
   resnet50_cifar = {"resnet50", {width = 2}},
   conv4 = {"conv4", {width = 6}},
+  vit = {"vit", {dim = 24, depth = 2, heads = 3, patch = 4, image = 16}},
 }
 
 -- The model with the file's state, whose names must be the model's own.
@@ -31,20 +32,46 @@ for name, how in pairs(models) do
     local file = golden.load("model_" .. name)
     local model = loaded(file, how):train()
     local y = model(file.x)
-    golden.near(y, file.y_train, 5e-5, "y")
+    golden.near(y, file.y_train, name == "vit" and 1e-5 or 5e-5, "y")
     y:backward(file.dy)
     local gradients = {}
     for _, p in ipairs(model:named_parameters()) do gradients[p.name] = p.tensor.grad end
     local compared = 0
     for key, expected in pairs(file) do
       if key:find("^d%.") then
-        golden.near(gradients[key:sub(3)], expected, 5e-4, key)
+        golden.near(gradients[key:sub(3)], expected, name == "vit" and 1e-5 or 5e-4, key)
         compared = compared + 1
       end
     end
     t.ok(compared >= 4, "gradients compared")
   end)
 end
+
+t.case("vit on an image of another size: position embedding interpolated, with its gradient", function()
+  local file = golden.load("model_vit")
+  local model = loaded(file, models.vit)
+  local y = model(file.x_other)
+  golden.near(y, file.y_other, 1e-5, "y")
+  y:backward(file.dy_other)
+  golden.near(model.pos_embed.grad, file.dpos_other, 1e-5, "gradient of pos_embed")
+end)
+
+t.case("vit: features and head agree with the forward pass", function()
+  local model = lunette.models.vit{dim = 12, depth = 2, heads = 2, patch = 4, image = 16}
+  local x = lunette.randn(2, 3, 16, 24, {seed = 1})
+  local h, a, class_token = model:features(x)
+  t.equal(a:shape(), {2, 12, 4, 6})
+  t.ok(golden.difference(h, model(x)) == 0, "features")
+  t.ok(golden.difference(model:head(a, class_token), h) == 0, "head")
+end)
+
+t.case("vit_tiny and vit_small have DINO's sizes", function()
+  local tiny, small = lunette.models.vit_tiny{}, lunette.models.vit_small{patch = 8}
+  t.equal({tiny:count(), small:count()}, {5524416, 21670272})
+  t.equal({tiny.features_out, small.features_out}, {192, 384})
+  t.equal(tiny:state().pos_embed:shape(), {1, 197, 192})
+  t.equal(small:state()["blocks.11.attn.qkv.weight"]:shape(), {1152, 384})
+end)
 
 t.case("zero_init_residual: the last batch norm of every block starts at 0, and no other", function()
   for model, last in pairs{resnet18 = "bn2", resnet50 = "bn3"} do
@@ -64,10 +91,11 @@ t.case("zero_init_residual: the last batch norm of every block starts at 0, and 
 end)
 
 t.case("encoders in bf16 stay near those in f32", function()
-  for _, name in ipairs{"resnet18", "conv4"} do
+  for name, given in pairs{resnet18 = {width = 16}, conv4 = {width = 16}, vit_tiny = {patch = 8, image = 32, depth = 2}} do
     local x = lunette.randn(4, 3, 32, 32, {seed = 1})
-    local a = lunette.models[name]{width = 16}:eval()(x)
-    local b = lunette.models[name]{width = 16, precision = "bf16"}:eval()(x)
+    local a = lunette.models[name](given):eval()(x)
+    given.precision = "bf16"
+    local b = lunette.models[name](given):eval()(x)
     t.equal(b:dtype(), "f32")
     t.ok(golden.difference(b, a) < 0.05, name .. " is off by " .. golden.difference(b, a))
   end
@@ -78,6 +106,10 @@ t.case("mistakes in a model's options are named", function()
   t.raises(function() lunette.models.resnet18{width = 0} end, "models.resnet: width must be a whole number of at least 1, got 0")
   t.raises(function() lunette.models.resnet50{stem = "big"} end, [[models.resnet: stem must be "cifar" or "imagenet", got "big"]])
   t.raises(function() lunette.models.conv4{precision = "f16"} end, [[precision must be "f32" or "bf16", got "f16"]])
+  t.raises(function() lunette.models.vit_tiny{image = 30} end, "models.vit_tiny: image, 30, must be a multiple of patch, 16")
+  t.raises(function() lunette.models.vit_tiny{dim = 64} end, "models.vit_tiny: unknown option 'dim'")
+  t.raises(function() lunette.models.vit{dim = 64, heads = 3} end, "models.vit: dim, 64, must be a multiple of heads, 3")
+  t.raises(function() lunette.models.vit{depth = 1}(lunette.zeros(1, 3, 30, 32)) end, "multiples of the patch size, 16, got (1,3,30,32)")
   t.raises(function() lunette.models.conv4{}(lunette.zeros(1, 3, 15, 32)) end, "images must be at least 16x16, got 15x32")
 end)
 

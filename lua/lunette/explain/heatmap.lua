@@ -1,5 +1,6 @@
 --- Heatmaps of features. The encoder is a module with features(x) -> h (n,r), a (n,c,h',w'): the representation and the
---- last activation it is pooled from; head(a) -> h where that is not the mean over pixels.
+--- last activation it is pooled from; head(a) -> h where that is not the mean over pixels. Where h depends on more than
+--- a, as on a vision transformer's class token, features returns that too, and head(a, rest) -> h.
 local lunette = require "lunette"
 local options_of = require "lunette.options"
 
@@ -39,8 +40,8 @@ local function leaf(x)
   return y
 end
 
-local function head_of(encoder)
-  return encoder.head and function(a) return encoder:head(a) end or lunette.ops.global_avg_pool
+local function head_of(encoder, rest)
+  return encoder.head and function(a) return encoder:head(a, rest) end or lunette.ops.global_avg_pool
 end
 
 -- Gradient of each sample's feature with respect to the input.
@@ -54,8 +55,8 @@ end
 -- ---- the methods on the last activation: (encoder, x, list of units lists, options) -> list of maps (n,h',w') ----
 
 function methods.gradcam(encoder, x, runs)
-  local _, a = lunette.no_grad(function() return encoder:features(x) end)
-  local head, maps = head_of(encoder), {}
+  local _, a, rest = lunette.no_grad(function() return encoder:features(x) end)
+  local head, maps = head_of(encoder, rest), {}
   for i, units in ipairs(runs) do
     maps[i] = lunette.scope(function()
       local last = leaf(a:to("f32"))
@@ -68,7 +69,11 @@ function methods.gradcam(encoder, x, runs)
 end
 
 function methods.activation(encoder, x, runs)
-  local _, a = lunette.no_grad(function() return encoder:features(x) end)
+  local _, a, rest = lunette.no_grad(function() return encoder:features(x) end)
+  if rest then
+    error("heatmap: \"activation\" needs features that are pooled from a map; a vision transformer's come from its class token: "
+      .. "use \"gradcam\", \"input\", \"integrated\" or \"smooth\"", 0)
+  end
   local n, c, h, w = table.unpack(a:shape())
   local maps = {}
   for i, units in ipairs(runs) do

@@ -1,10 +1,11 @@
 -- The Lua library by module: name, usage and a sentence. A test compares it with what is there.
 
 local library = {
-  {"nn.Conv2d", "lunette.nn.Conv2d(in, out, kernel, {stride = 1, padding = 0, bias = false})",
+  {"nn.Conv2d", "lunette.nn.Conv2d(in, out, kernel, {stride = 1, padding = 0, bias = false, init =})",
     "A convolution of images (n,c,h,w)."},
-  {"nn.Linear", "lunette.nn.Linear(in, out, {bias = true})", "x (n,in) times weight (out,in), transposed, plus bias."},
+  {"nn.Linear", "lunette.nn.Linear(in, out, {bias = true, init =})", "x (n,in) times weight (out,in), transposed, plus bias."},
   {"nn.BatchNorm", "lunette.nn.BatchNorm(channels, {relu = false, gamma = 1})", "Batch normalisation over all axes but the second."},
+  {"nn.LayerNorm", "lunette.nn.LayerNorm(d, {eps = 1e-5})", "Layer normalisation over the last axis."},
   {"nn.ReLU", "lunette.nn.ReLU()", "Negative elements become 0."},
   {"nn.GELU", "lunette.nn.GELU()", "Gaussian error linear unit, in its exact form."},
   {"nn.MaxPool2d", "lunette.nn.MaxPool2d(kernel, {stride =, padding = 0})", "The largest element of each window."},
@@ -20,6 +21,11 @@ local library = {
   {"models.resnet50", "lunette.models.resnet50{...}", "As resnet34 of bottleneck blocks: (n, 32 * width)."},
   {"models.conv4", "lunette.models.conv4{width = 64, precision = \"f32\"|\"bf16\", seed = 0}",
     "The four-block network of few-shot learning: (n, width)."},
+  {"models.vit_tiny", "lunette.models.vit_tiny{patch = 16, image = 224, depth = 12, precision = \"f32\"|\"bf16\", seed = 0}",
+    "A vision transformer with DINO's parameter names: (n, 192), the class token; features are signed, which Q-Scores do not expect."},
+  {"models.vit_small", "lunette.models.vit_small{...}", "As vit_tiny, with (n, 384)."},
+  {"models.vit", "lunette.models.vit{dim = 192, heads = 3, depth = 12, patch = 16, image = 224, ...}",
+    "A vision transformer of any size: (n, dim)."},
   {"ssl.mlp", "lunette.ssl.mlp(inputs, {hidden, ..., out}, {batch_norm = false, last_batch_norm = \"affine\"|\"plain\", seed = 0})",
     "A head: Linear, ReLU, ..., Linear, drawn from the seed."},
   {"loss.simclr", "lunette.loss.simclr(z1, z2, {temperature = 0.5})", "NT-Xent of two views (n,d), which it L2-normalises."},

@@ -21,11 +21,11 @@ function encoder.size(who, name, value)
   end
 end
 
--- The options given, checked; `own` are allowed beside precision and seed.
+-- The options given, checked; those true in `own` are allowed beside precision and seed.
 function encoder.options(who, given, own)
   given = given or {}
   local allowed = {precision = true, seed = true}
-  for k in pairs(own) do allowed[k] = true end
+  for k, v in pairs(own) do allowed[k] = v or nil end
   options_of.check(who, given, allowed, 2)
   if given.precision ~= nil and given.precision ~= "f32" and given.precision ~= "bf16" then
     error(("%s: precision must be \"f32\" or \"bf16\", got %q"):format(who, tostring(given.precision)), CALLER)

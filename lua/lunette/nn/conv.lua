@@ -5,11 +5,12 @@ local initial = require "lunette.nn.initial"
 
 local Conv2d = module.class("Conv2d")
 
--- Conv2d(in, out, kernel, {stride=1, padding=0, bias=false}); weight (out,in,kernel,kernel).
+-- Conv2d(in, out, kernel, {stride=1, padding=0, bias=false, init=}); weight (out,in,kernel,kernel). init: how the weight is
+-- drawn (nn.initial), by default He's way.
 function Conv2d:build(channels, out, kernel, options)
   options = options or {}
   self.stride, self.padding = options.stride or 1, options.padding or 0
-  self:parameter("weight", {out, channels, kernel, kernel}, initial.he_fan_out())
+  self:parameter("weight", {out, channels, kernel, kernel}, options.init or initial.he_fan_out())
   if options.bias then self:parameter("bias", {out}, initial.uniform_fan_in(channels * kernel * kernel)) end
 end
 

@@ -5,10 +5,13 @@ local initial = require "lunette.nn.initial"
 
 local Linear = module.class("Linear")
 
--- Linear(in, out, {bias=true}); weight (out,in).
+-- Linear(in, out, {bias=true, init=}); weight (out,in). init: how the weight is drawn (nn.initial); the bias is then 0.
 function Linear:build(inputs, outputs, options)
-  self:parameter("weight", {outputs, inputs}, initial.uniform_fan_in())
-  if not options or options.bias ~= false then self:parameter("bias", {outputs}, initial.uniform_fan_in(inputs)) end
+  local init = options and options.init
+  self:parameter("weight", {outputs, inputs}, init or initial.uniform_fan_in())
+  if not options or options.bias ~= false then
+    self:parameter("bias", {outputs}, init and initial.constant(0) or initial.uniform_fan_in(inputs))
+  end
 end
 
 function Linear:forward(x) return lunette.ops.linear(x, self.weight, {bias = self.bias}) end

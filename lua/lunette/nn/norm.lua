@@ -1,6 +1,6 @@
--- nn/norm.lua: batch normalisation over (n,h,w) of images (n,c,h,w), or over n of rows (n,c); Ioffe and Szegedy 2015.
--- In training the batch's statistics are used and running ones updated (momentum 0.1, unbiased variance); in evaluation the
--- running ones are used.
+-- nn/norm.lua: layers that normalise. Batch normalisation over (n,h,w) of images (n,c,h,w), or over n of rows (n,c); Ioffe
+-- and Szegedy 2015. In training the batch's statistics are used and running ones updated (momentum 0.1, unbiased variance);
+-- in evaluation the running ones are used.
 local lunette = require "lunette"
 local module = require "lunette.nn.module"
 local initial = require "lunette.nn.initial"
@@ -42,4 +42,19 @@ end
 
 function BatchNorm:note() return ("%d%s"):format(self.channels, self.relu and ", relu" or "") end
 
-return {BatchNorm = BatchNorm}
+-- Layer normalisation over the last axis, of size d (Ba et al. 2016).
+local LayerNorm = module.class("LayerNorm")
+
+-- LayerNorm(d, {eps=1e-5})
+function LayerNorm:build(d, options)
+  self.eps = options and options.eps or 1e-5
+  self:parameter("weight", {d}, initial.constant(1))
+  self:parameter("bias", {d}, initial.constant(0))
+  lunette.ops.fill(self.weight, 1)
+end
+
+function LayerNorm:forward(x) return (lunette.ops.layer_norm(x, self.weight, self.bias, {eps = self.eps})) end
+
+function LayerNorm:note() return tostring(self.weight:numel()) end
+
+return {BatchNorm = BatchNorm, LayerNorm = LayerNorm}

@@ -47,10 +47,12 @@ function setup.norm(env, reference)
   return loaded[key]
 end
 
--- "auto": bf16 where the CPU multiplies it natively (AMX), else f32.
+-- "auto": bf16 where the CPU multiplies it natively (AMX), else f32; what the backbone says, if it does.
 function setup.precision(env)
   local p = env.precision or "auto"
   if p ~= "auto" then return p end
+  local fixed = model.auto_precision[env.config.model.backbone]
+  if fixed then return fixed end
   return lunette.machine().fast_bf16 and "bf16" or "f32"
 end
 

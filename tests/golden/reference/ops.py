@@ -133,6 +133,32 @@ def normalisation():
     yield Case("normalize_zero_row", {"x": x, "y": unit(double(x)).numpy()}, {"eps": 1e-12, "axis": 2})
 
 
+def attend(qkv, heads):
+    """softmax(q k^T / sqrt(width)) v of every head (Vaswani et al. 2017, equation 1); qkv (n, tokens, 3 d)."""
+    n, tokens, d = qkv.shape[0], qkv.shape[1], qkv.shape[2] // 3
+    q, k, v = qkv.reshape(n, tokens, 3, heads, d // heads).permute(2, 0, 3, 1, 4)
+    share = F.softmax(q @ k.transpose(2, 3) / (d // heads) ** 0.5, -1)
+    return (share @ v).transpose(1, 2).reshape(n, tokens, d)
+
+
+def transformer():
+    """Attention and layer norm. One set of scores reaches +-100, where exp without a shift overflows float32."""
+    for name, shape, heads, scale in (
+        ("attention", (2, 7, 24), 2, 1.0),
+        ("attention_one_head", (1, 50, 51), 1, 1.0),
+        ("attention_large_scores", (2, 5, 12), 1, 6.0),
+    ):
+        r = generator(name)
+        inputs = {"qkv": normal(r, *shape, scale=scale)}
+        yield Case(name, forward_backward(lambda qkv: attend(qkv, heads), inputs, r=r), {"heads": heads})
+    for name, shape, shift in (("layer_norm", (4, 3, 19), 0.0), ("layer_norm_large_mean", (5, 33), 100.0)):
+        r = generator(name)
+        d = shape[-1]
+        inputs = {"x": normal(r, *shape, shift=shift), "gamma": normal(r, d, shift=1.0), "beta": normal(r, d)}
+        found = forward_backward(lambda x, gamma, beta: F.layer_norm(x, (d,), gamma, beta, 1e-5), inputs, r=r)
+        yield Case(name, found, {"eps": 1e-5})
+
+
 def cases():
     for name, values in CONVOLUTIONS.items():
         yield convolution(name, *values)
@@ -150,3 +176,4 @@ def cases():
     yield from pointwise()
     yield from broadcasting()
     yield from normalisation()
+    yield from transformer()

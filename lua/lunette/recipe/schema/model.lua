@@ -11,6 +11,9 @@ local projector = t.list {
 
 local model = { precisions = { "auto", "f32", "bf16" } }
 
+--- What "auto" means for a backbone where it is not the machine's choice.
+model.auto_precision = {}
+
 local variants = {}
 
 --- A further backbone is one call: its name in lunette.models, a line about it, the options its function takes.
@@ -34,6 +37,16 @@ end
 backbone("conv4", "four convolutions with pooling, of few-shot learning", {
   width = t.integer { default = 64, min = 4, max = 1024, doc = "channels of every block" },
 })
+
+for name, what in pairs { vit_tiny = "192 features and 3 heads", vit_small = "384 features and 6 heads" } do
+  backbone(name, "a vision transformer with " .. what .. "; its features can be negative, which the Q-Score's definition does not expect", {
+    patch = t.integer { default = 16, min = 1, max = 256, doc = "height and width of a patch in pixels" },
+    image = t.integer { default = 224, min = 1, max = 4096, doc = "size of the images that the position embedding is made for" },
+    depth = t.integer { default = 12, min = 1, max = 64, doc = "number of blocks" },
+  })
+  -- Its products are f32 either way, so bf16 saves memory and costs time.
+  model.auto_precision[name] = "f32"
+end
 
 model.type = t.variant {
   default = {},

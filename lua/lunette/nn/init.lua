@@ -1,6 +1,7 @@
 -- nn: layers and containers. Each is callable on tensors; see nn/module.lua for what all of them share.
 local modules = {
-  "Conv2d", "nn.conv", "Linear", "nn.linear", "BatchNorm", "nn.norm", "LayerNorm", "nn.norm",
+  "Conv2d", "nn.conv", "Linear", "nn.linear", "WeightNormLinear", "nn.linear", "Prototypes", "nn.linear",
+  "BatchNorm", "nn.norm", "LayerNorm", "nn.norm",
   "Sequential", "nn.container", "ReLU", "nn.activation", "GELU", "nn.activation", "MaxPool2d", "nn.pool", "GlobalAvgPool", "nn.pool",
   "Flatten", "nn.activation", "Identity", "nn.activation",
 }

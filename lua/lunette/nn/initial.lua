@@ -40,4 +40,12 @@ function initial.uniform_fan_in(inputs)
   end
 end
 
+-- As uniform_fan_in, then every row scaled to length 1.
+function initial.unit_rows()
+  return function(shape, seed, stream)
+    local drawn <close> = initial.uniform_fan_in()(shape, seed, stream)
+    return (drawn:normalize())
+  end
+end
+
 return initial

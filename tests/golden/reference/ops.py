@@ -159,6 +159,17 @@ def transformer():
         yield Case(name, found, {"eps": 1e-5})
 
 
+def weight_norm():
+    """torch's weight_norm over the rows of a linear layer without bias (Salimans and Kingma 2016, equation 2)."""
+    r = generator("weight_norm_linear")
+    inputs = {"x": normal(r, 5, 7), "weight_v": normal(r, 4, 7), "weight_g": uniform(r, 4, 1, low=0.5, high=2.0)}
+
+    def run(x, weight_v, weight_g):
+        return F.linear(x, torch._weight_norm(weight_v, weight_g, 0))
+
+    yield Case("weight_norm_linear", forward_backward(run, inputs, r=r), {})
+
+
 def cases():
     for name, values in CONVOLUTIONS.items():
         yield convolution(name, *values)
@@ -177,3 +188,4 @@ def cases():
     yield from broadcasting()
     yield from normalisation()
     yield from transformer()
+    yield from weight_norm()

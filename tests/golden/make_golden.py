@@ -20,9 +20,9 @@ import torch
 import torchvision
 
 import safetensors_file
-from reference import augment, common, explain, metrics, models, ops, optim, philox, qscore, ssl, train
+from reference import augment, common, explain, methods, metrics, models, ops, optim, philox, qscore, ssl, train
 
-MODULES = (ops, ssl, optim, qscore, metrics, explain, augment, philox, train, models)
+MODULES = (ops, ssl, optim, qscore, metrics, explain, augment, philox, train, models, methods)
 HERE = pathlib.Path(__file__).resolve().parent
 # Doubles summed in another order (another BLAS, another thread count) differ by far less.
 TOLERANCE = {np.dtype("f8"): 1e-8, np.dtype("f4"): 2e-6}

@@ -177,6 +177,7 @@ t.case("dino: the center follows the teacher's logits after the step, the last l
   local method = ssl.method("dino", {center_momentum = 0.5, warmup_epochs = 2, warmup_teacher_temp = 0.02, teacher_temp = 0.06})
   method:train()
   local views = {lunette.randn({4, 3, 8, 8}, {seed = 1}), lunette.randn({4, 3, 8, 8}, {seed = 2})}
+  t.ok(method.head(lunette.randn({6, 32}, {seed = 3}) * 100):abs():reshape(-1):max(1):item() <= 1.00001, "logits are cosines")
   local loss = method:loss(views)
   t.equal(method.center:abs():max(1):item(), 0)
   loss:backward()

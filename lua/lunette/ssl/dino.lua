@@ -29,7 +29,8 @@ end
 
 function Head:forward(x)
   local z = self.mlp(x):normalize()
-  return ops.linear(z, self.last:normalize()), z
+  local rows = self.last:normalize()
+  return ops.linear(z, rows), z
 end
 
 local DINO = method.class("DINO")

@@ -121,6 +121,16 @@ static int io_cifar(lua_State *L) {
   return 2;
 }
 
+/* ---- STL-10 ---- */
+
+/* stl(name, bytes, images, skip): fills the images u8 (n,3,96,96) after the first `skip` with those of the bytes */
+static int io_stl(lua_State *L) {
+  bytes b = check_bytes(L, 2);
+  lun_tensor *images = lunb_check(L, 3);
+  lunb_try(L, lun_stl_parse(lunb_context(L), luaL_checkstring(L, 1), b.data, b.size, luaL_checkinteger(L, 4), images));
+  return 0;
+}
+
 /* ---- npy and safetensors ---- */
 
 /* npy_parse(name, bytes) -> tensor */
@@ -330,6 +340,7 @@ int luaopen_lunette_io(lua_State *L) {
                                        {"text", io_text},
                                        {"write", io_write},
                                        {"cifar", io_cifar},
+                                       {"stl", io_stl},
                                        {"npy_parse", io_npy_parse},
                                        {"npy_header", io_npy_header},
                                        {"safetensors_header", io_safetensors_header},

@@ -14,13 +14,16 @@ local cli = {}
 local OPTIONS = {
   ["--out"] = { key = "out", value = "DIR", doc = "the run directory (default: runs/<time>-<name>-<hash>)" },
   ["--set"] = { key = "overrides", value = "KEY=VALUE", many = true, doc = "change the recipe: --set pretrain.epochs=5" },
+  ["--smoke"] = { key = "smoke", doc = "with the recipe's own tiny settings: shows in seconds that everything works" },
   ["--data-root"] = { key = "data_root", value = "DIR", doc = "where data paths start (default: $LUNETTE_DATA, else here)" },
   ["--progress"] = { key = "progress", value = "MODE", choices = progress.modes, doc = "auto, bar, plain or none" },
 }
 
 local COMMANDS = {
-  run = { argument = "RECIPE", options = { "--out", "--set", "--progress", "--data-root" }, doc = "run a recipe, or a run directory anew" },
-  check = { argument = "RECIPE", options = { "--set", "--data-root" }, doc = "say what is wrong with a recipe, or what it would do" },
+  run = { argument = "RECIPE", options = { "--out", "--set", "--smoke", "--progress", "--data-root" },
+    doc = "run a recipe, or a run directory anew" },
+  check = { argument = "RECIPE", options = { "--set", "--smoke", "--data-root" },
+    doc = "say what is wrong with a recipe, or what it would do" },
   resume = { argument = "DIR", options = { "--progress", "--data-root" }, doc = "go on with a run that was stopped" },
   report = { argument = "DIR", options = {}, doc = "build report.html of a run anew, whatever state the run is in" },
 }
@@ -33,7 +36,8 @@ function cli.usage(command)
     local spec = COMMANDS[name]
     lines[#lines + 1] = ("usage: lunette %s%s %s    %s"):format(name, #spec.options > 0 and " [options]" or "", spec.argument, spec.doc)
     for _, option in ipairs(spec.options) do
-      lines[#lines + 1] = ("  %-22s %s"):format(option .. " " .. OPTIONS[option].value, OPTIONS[option].doc)
+      local known = OPTIONS[option]
+      lines[#lines + 1] = ("  %-22s %s"):format(option .. (known.value and " " .. known.value or ""), known.doc)
     end
   end
   return table.concat(lines, "\n")
@@ -57,7 +61,10 @@ local function parse(spec, args)
       if not allowed then
         return nil, ("unknown option '%s'%s"):format(name, suggest.hint(name, spec.options))
       end
-      if not value then
+      if not option.value then
+        if value then return nil, ("option '%s' takes no value"):format(name) end
+        value = true
+      elseif not value then
         i = i + 1
         value = args[i]
         if not value then return nil, ("option '%s' needs a value (%s)"):format(name, option.value) end
@@ -108,7 +115,8 @@ local function describe_reads(config, root, out)
         any = true
         local path = root == "." and entry.relative or root .. "/" .. entry.relative
         local info = sys.stat(path)
-        out(("  reads   %s (%s)"):format(path, info and size_text(info.size) or "MISSING"))
+        local what = info and (entry.folder and "a folder of pictures" or size_text(info.size)) or "MISSING"
+        out(("  reads   %s (%s)"):format(path, what))
       end
     end
     if not any then out(("  makes   data '%s' (%s) from seed %d, nothing is read"):format(set, spec.kind, spec.seed or config.seed)) end
@@ -135,7 +143,7 @@ local function describe_stages(config, out)
 end
 
 local function check_command(path, options, host, out, err)
-  local config, info = recipe.load(path, options.overrides)
+  local config, info = recipe.load(path, options.overrides, options.smoke)
   if not config then
     err(tostring(info))
     return 2

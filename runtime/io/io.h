@@ -31,6 +31,12 @@ int lun_cifar_count(lun_context *c, const char *what, int64_t size, const lun_ci
 int lun_cifar_parse(lun_context *c, const char *what, const uint8_t *bytes, int64_t size, const lun_cifar *kind,
                     int64_t skip, lun_tensor *images, lun_tensor *labels);
 
+/* ---- stl.c ---- */
+/* Images of 3 planes of 96x96, each column by column, without labels. The first `skip` images are left alone, so that a
+** file is read part by part. */
+int lun_stl_parse(lun_context *c, const char *what, const uint8_t *bytes, int64_t size, int64_t skip,
+                  lun_tensor *images);
+
 /* ---- npy.c ---- */
 int lun_npy_parse(lun_context *c, const char *what, const uint8_t *bytes, int64_t size, lun_tensor **out);
 /* The header that belongs in front of t's elements, padded to 64 bytes; t must be dense. */

@@ -1,4 +1,5 @@
-/* fuzz_records.c: damaged CIFAR files, and safetensors below its JSON header with offsets and shapes drawn at random.
+/* fuzz_records.c: damaged CIFAR and STL-10 files, and safetensors below its JSON header with offsets and shapes drawn
+ * at random.
  */
 #include "fuzz.h"
 
@@ -13,6 +14,13 @@ static int read_cifar(lun_context *c, const uint8_t *bytes, int64_t size, lun_te
   for (int64_t i = 0; !st && i < n; i++)
     if (lun_i64(labels)[i] < 1 || lun_i64(labels)[i] > 10) exit(1);
   lun_release(labels);
+  if (st) lun_release(*out), *out = NULL;
+  return st;
+}
+
+static int read_stl(lun_context *c, const uint8_t *bytes, int64_t size, lun_tensor **out) {
+  LUN_TRY(lun_empty_image(c, LUN_U8, LUN_CPU, (int64_t[]){2, 3, 96, 96}, out));
+  int st = lun_stl_parse(c, "fuzz_X.bin", bytes, size, size & 3, *out);
   if (st) lun_release(*out), *out = NULL;
   return st;
 }
@@ -36,6 +44,8 @@ int main(int argc, char **argv) {
   for (int i = 0; i < 3072; i++) records[1 + i] = records[3074 + i] = (uint8_t)i;
   records[3073] = 9;
   int bad = fuzz_run("cifar", c, records, sizeof records, read_cifar, rounds);
+  static uint8_t images[2 * 27648];
+  bad |= fuzz_run("stl", c, images, sizeof images, read_stl, rounds);
   uint8_t file[8 + 16 + 96 + 48] = {16};
   int64_t tail[6] = {6, 4, 0, 96, 2, 0};
   memcpy(file + sizeof file - sizeof tail, tail, sizeof tail);

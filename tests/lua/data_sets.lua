@@ -1,4 +1,4 @@
--- data_sets.lua: CIFAR in its binary form, the embedded shapes, folders of pictures; and data that is broken.
+-- data_sets.lua: CIFAR and STL-10 in their binary forms, the embedded shapes, folders of pictures; and data that is broken.
 local lunette = require "lunette"
 local t = require "tap"
 
@@ -65,6 +65,64 @@ t.case("real CIFAR-10", function()
   for c, expected in ipairs { 0.494, 0.485, 0.450 } do t.ok(math.abs(mean[c] - expected) < 0.01, mean[c]) end
 end)
 
+-- An image whose pixel at (row, column), from 0, of channel c is (seed + 50 c + 2 row + column) % 256, column by column.
+local function stl_image(seed)
+  local bytes = {}
+  for c = 0, 2 do
+    for column = 0, 95 do
+      for row = 0, 95 do bytes[#bytes + 1] = string.char((seed + 50 * c + 2 * row + column) % 256) end
+    end
+  end
+  return table.concat(bytes)
+end
+
+t.case("STL-10: column-major pixels, labels from 1, splits without labels", function()
+  t.write(dir .. "/train_X.bin", stl_image(1) .. stl_image(7))
+  t.write(dir .. "/train_y.bin", "\3\10")
+  t.write(dir .. "/unlabeled_X.bin", stl_image(90))
+  local d = lunette.data.stl10 { root = dir }
+  t.equal({ d.n, d.name, d.split, d.classes[3], d.classes[10] }, { 2, "stl10", "train", "car", "truck" })
+  t.equal(d.images:shape(), { 2, 3, 96, 96 })
+  t.equal(d.labels:totable(), { 3, 10 })
+  t.equal({ d.images[1][1][1][1], d.images[1][1][96][1], d.images[2][3][5][9] }, { 1, 1 + 190, 7 + 100 + 8 + 8 })
+  local u = lunette.data.stl10 { root = dir, split = "unlabeled" }
+  t.equal({ u.n, u.labels, u.images[1][2][1][2] }, { 1, nil, 90 + 50 + 1 })
+  local both = lunette.data.stl10 { root = dir, split = "train+unlabeled" }
+  t.equal({ both.n, both.labels }, { 3, nil })
+  t.equal({ both.images[2][1][1][1], both.images[3][1][1][1] }, { 7, 90 })
+end)
+
+t.case("STL-10: more images than are read at once", function()
+  local many = {}
+  for i = 1, 300 do many[i] = stl_image(i % 4) end
+  t.write(dir .. "/unlabeled_X.bin", table.concat(many))
+  local d = lunette.data.stl10 { root = dir, split = "unlabeled" }
+  t.equal({ d.n, d.images[1][1][1][1], d.images[257][1][1][1], d.images[299][1][1][3] }, { 300, 1, 1, 3 + 2 })
+end)
+
+t.case("STL-10: broken files are named with what was expected and what came", function()
+  local function refused(images, labels, expected)
+    t.write(dir .. "/test_X.bin", images)
+    t.write(dir .. "/test_y.bin", labels)
+    t.raises(function() lunette.data.stl10 { root = dir, split = "test" } end, expected)
+  end
+  local one = stl_image(0)
+  refused(one .. one:sub(1, 9), "\1\1", "test_X.bin: expected a whole number of images of 27648 bytes, got 27657 bytes: image 2 has 9")
+  refused("", "", "expected a whole number of images")
+  refused(one, "\1\2", "test_y.bin: expected 1 labels of one byte, one per image, got 2 bytes")
+  refused(one .. one, "\1\11", "test_y.bin: label 2 (offset 1) is 11; expected 1..10")
+  refused(one, "\0", "label 1 (offset 0) is 0; expected 1..10")
+  t.raises(function() lunette.data.stl10 { root = dir, split = "unlabelled" } end, "did you mean 'unlabeled'")
+  t.raises(function() lunette.data.stl10 { split = "test" } end, "root must be the folder")
+  t.raises(function() lunette.data.stl10 { root = dir, spilt = "test" } end, "did you mean 'split'")
+  t.raises(function() lunette.data.stl10 { root = dir .. "/nothing" } end, "nothing/train_X.bin")
+  local io = require "lunette.io"
+  local room = lunette.zeros(1, 96, 96, 3, { dtype = "u8" }):permute(1, 4, 2, 3)
+  t.raises(function() io.stl("x.bin", one, room, 1) end, "does not hold 1 images after 1")
+  t.raises(function() io.stl("x.bin", one, room, -1) end, "does not hold")
+  t.raises(function() io.stl("x.bin", one, lunette.zeros(1, 3, 96, 96), 0) end, "does not hold")
+end)
+
 t.case("shapes: a function of seed, split and position", function()
   local a = lunette.data.shapes { n = 50 }
   local b = lunette.data.shapes { n = 20, start = 31 }
@@ -121,6 +179,38 @@ t.case("a folder of pictures", function()
   t.equal({ d.images[2][1][3][3], d.images[2][2][3][3], d.images[1][3][1][1] }, { 200, 0, 90 })
   t.raises(function() lunette.data.folder { root = dir .. "/set/train/ant" } end, "has no folders with PNG or JPEG files")
   t.raises(function() lunette.data.folder { root = dir .. "/nothing" } end, "nothing")
+end)
+
+t.case("a folder of pictures: named classes, in the order named", function()
+  local root = dir .. "/set/train"
+  local d = lunette.data.folder { root = root, size = 4, classes = { "cat", "ant" } }
+  t.equal({ d.classes, d.labels:totable(), d.images[1][1][2][2] }, { { "cat", "ant" }, { 1, 2 }, 200 })
+  t.equal(lunette.data.folder({ root = root, size = 4, classes = { "ant" } }).n, 1)
+  t.raises(function() lunette.data.folder { root = root, classes = { "ant", "bee" } } end, "has no folder 'bee', class 2 of 2")
+  os.execute(("mkdir -p '%s/bee'"):format(root))
+  t.raises(function() lunette.data.folder { root = root, classes = { "bee" } } end, "bee' has no PNG or JPEG files")
+  for _, wrong in ipairs { "ant", {}, { 1 }, { "../train/ant" } } do
+    t.raises(function() lunette.data.folder { root = root, classes = wrong } end, "classes must be a list of the names of subfolders")
+  end
+  t.raises(function() lunette.data.folder { root = root, size = 0 } end, "size must be a whole number of pixels, got 0")
+  t.write(root .. "/bee/broken.jpg", "\xff\xd8\xff\xe0 no picture")
+  t.raises(function() lunette.data.folder { root = root } end, "broken.jpg")
+end)
+
+t.case("a folder of real pictures", function()
+  local sys = require "lunette.sys"
+  local root = shared .. "/imagenet-sample"
+  if not sys.stat(root) then
+    print("# SKIPPED, no folder " .. root)
+    return
+  end
+  local d = lunette.data.folder { root = root, split = "val", size = 32 }
+  t.equal({ d.n, #d.classes, d.images:shape() }, { 60, 10, { 60, 3, 32, 32 } })
+  t.equal(lunette.data.folder({ root = root, split = "val", size = 32, classes = { d.classes[3] } }).images[2][1][9][9],
+    d.images[14][1][9][9])
+  -- A PNG under the name of a JPEG, gray ones, ones with EXIF.
+  local odd = lunette.data.folder { root = shared .. "/imagenet-pitfalls", split = "train", size = 32 }
+  t.equal(odd.n, 10)
 end)
 
 t.finish()

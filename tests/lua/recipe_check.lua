@@ -201,7 +201,7 @@ t.case("what is missing is said", function()
   t.contains(problems(small { more = "{ name = 'x', task = 'knn' }," }), "missing key 'stages.x.from'")
   t.contains(problems(small { more = "5," }), "'stages[3]' must be a table with named keys, got 5")
   t.contains(problems "return { format = 1, name = 'x', data = { s = {} }, stages = { {} } }",
-    "missing key 'data.s.kind' (one of cifar10, shapes)")
+    "missing key 'data.s.kind' (one of cifar10, cifar100, folder, shapes, stl10)")
 end)
 
 -- ---- augment ----
@@ -406,6 +406,33 @@ return { format = 1, name = "x", data = { s = { kind = "shapes" } }, stages = {
   { name = "b", task = "simclr", data = "s:train", epochs = 1, batch = 8, optim = o } } }]]
   local _, config = problems(text, { "a.optim.lr=0.7" })
   t.equal({ config.stages[1].optim.lr, config.stages[2].optim.lr }, { 0.7, 0.1 })
+end)
+
+t.case("smoke: applied when asked for, before --set, and on record", function()
+  local text = small { top = 'smoke = { ["pretrain.epochs"] = 1, ["data.s.n_train"] = 64, ["pretrain.augment"] = "weak" },' }
+  local config = recipe.from_text(text, "r.lua")
+  t.equal({ config.stages[1].epochs, config.data.s.n_train, config.smoke, config.report.title }, { 3, 300, nil, "small" })
+  config = recipe.from_text(text, "r.lua", { "pretrain.epochs=2" }, true)
+  t.equal({ config.stages[1].epochs, config.data.s.n_train, config.report.title }, { 2, 64, "small (smoke run)" })
+  t.equal(config.smoke, { ["pretrain.epochs"] = 1, ["data.s.n_train"] = 64, ["pretrain.augment"] = "weak" })
+  local again = recipe.from_config(recipe.canonical(config), "config.json")
+  t.equal(recipe.canonical(again), recipe.canonical(config), "checked again, the same")
+  local _, mistakes = recipe.from_text(small(), "r.lua", nil, true)
+  t.contains(tostring(mistakes), "--smoke: the recipe has no key 'smoke'")
+end)
+
+t.case("smoke: its mistakes are found without it, at their lines", function()
+  local function wrong(smoke, expected)
+    t.contains(problems((small { top = "\n smoke = " .. smoke .. "," })), expected)
+  end
+  wrong('{ ["pretrain.epochs"] = 0 }', "r.lua:3: 'stages.pretrain.epochs' must be at least 1, got 0")
+  wrong('{ ["pretrain.epoch"] = 1 }', "did you mean 'epochs'")
+  wrong('{ ["pretrian.epochs"] = 1 }', "did you mean 'pretrain'")
+  wrong('{ ["smoke.a"] = 1 }', "'smoke' cannot be set from 'smoke'")
+  wrong('{ ["pretrain"] = 1 }', "is a stage; name one of its keys")
+  wrong('{ ["pretrain..epochs"] = 1 }', "is not of the form stage.key")
+  wrong('{ 1, 2 }', "must be a table with named keys")
+  t.contains(problems(small(), { "smoke.a=1" }), "'smoke' cannot be set from the command line")
 end)
 
 t.case("the reference names every key with its default", function()

@@ -506,6 +506,25 @@ t.case("data files: missing, wrong, changed, out of the data root: exit 3", func
   t.contains(info.message, "is a link out of the data root")
 end)
 
+t.case("a smoke run says that it is one, and its copy is one too", function()
+  local text = RECIPE:gsub("seed = 7,", 'seed = 7, smoke = { ["pretrain.epochs"] = 1, ["pretrain.save.keep"] = 1 },')
+  local path, out = fresh(text)
+  local code = runner.run(path, options { out = out, smoke = true })
+  local dir = rundir.open(out)
+  local config, provenance = dir:read_json "config.json", dir:read_json "provenance.json"
+  t.equal({ code, provenance.smoke, config.stages[1].epochs, config.stages[1].save.keep }, { 0, true, 1, 1 })
+  t.equal(config.smoke, { ["pretrain.epochs"] = 1, ["pretrain.save.keep"] = 1 })
+  t.contains(config.report.title, "(smoke run)")
+  t.contains(t.read(out .. "/log.txt"), "tiny, a smoke run")
+  local copy = out .. "-copy"
+  runner.run(out, options { out = copy })
+  t.equal(rundir.open(copy):read_json("provenance.json").smoke, true)
+  t.equal(t.read(copy .. "/config.json"), t.read(out .. "/config.json"))
+  path, out = fresh(text)
+  runner.run(path, options { out = out })
+  t.equal({ rundir.open(out):read_json("provenance.json").smoke, rundir.open(out):read_json("config.json").smoke }, { false, nil })
+end)
+
 t.case("needs: version, device, memory", function()
   local function try(needs, more)
     local path, out = fresh((RECIPE:gsub("seed = 7,", "seed = 7, needs = { " .. needs .. " },")))

@@ -3,17 +3,9 @@
 local io = require "lunette.io"
 local lunette = require "lunette"
 local options = require "lunette.options"
-local sys = require "lunette.sys"
+local pictures = require "lunette.data.pictures"
 
-local allowed = { root = true, split = true, size = true, limit = true }
-local endings = { png = true, jpg = true, jpeg = true }
-
-local function sorted_list(path)
-  local list, message = sys.list(path)
-  if not list then error(("folder: %s"):format(message), 0) end
-  table.sort(list)
-  return list
-end
+local allowed = { root = true, split = true, size = true, limit = true, classes = true }
 
 -- The shorter side becomes `size`, then the centre is cut out: one resize of the central square.
 local function squared(path, size)
@@ -26,28 +18,26 @@ local function squared(path, size)
   return (lunette.ops.crop_resize(picture, box, size, size) * 255 + 0.5):to("u8")
 end
 
---- folder{root =, split =, size = 224, limit =}: root/split/<class>/*.png|jpg|jpeg (without split: root/<class>/...).
---- Classes and files in the order of their names; limit keeps the first so many files of each class.
+local function check_classes(classes)
+  local good = type(classes) == "table" and #classes > 0
+  for _, name in ipairs(good and classes or {}) do good = good and type(name) == "string" and not name:find("/", 1, true) end
+  if not good then error("folder: classes must be a list of the names of subfolders", 3) end
+end
+
+--- folder{root =, split =, size = 224, classes = {...}, limit =}: root/split/<class>/*.png|jpg|jpeg (without split:
+--- root/<class>/...). Without `classes` every subfolder is one; files, and then the classes too, in the order of their
+--- names; limit keeps the first so many files of each class. Every picture is decoded once, its central square brought to
+--- size x size, and held: 3 size^2 bytes each, so 126,689 of them take 19 GB at 224 and 2 GB at 72.
 local function folder(o)
   options.check("folder", o, allowed)
   if type(o.root) ~= "string" then error("folder: root must be the folder that holds one folder per class", 2) end
-  local root, size = o.split and (o.root .. "/" .. o.split) or o.root, o.size or 224
-  local classes, paths, targets = {}, {}, {}
-  for _, class in ipairs(sorted_list(root)) do
-    local info = sys.stat(root .. "/" .. class)
-    if info and info.kind == "directory" then
-      classes[#classes + 1] = class
-      local kept = 0
-      for _, file in ipairs(sorted_list(root .. "/" .. class)) do
-        local ending = file:match("%.(%w+)$")
-        if ending and endings[ending:lower()] and kept < (o.limit or math.huge) then
-          kept = kept + 1
-          paths[#paths + 1], targets[#targets + 1] = root .. "/" .. class .. "/" .. file, #classes
-        end
-      end
-    end
-  end
-  if #paths == 0 then error(("folder: %s has no folders with PNG or JPEG files"):format(root), 2) end
+  if o.classes ~= nil then check_classes(o.classes) end
+  local size = o.size or 224
+  if math.type(size) ~= "integer" or size < 1 then error("folder: size must be a whole number of pixels, got " .. tostring(size), 2) end
+  local ok, classes, files = pcall(pictures.list, o.split and (o.root .. "/" .. o.split) or o.root, o)
+  if not ok then error(classes, 2) end
+  local paths, targets = {}, {}
+  for i, file in ipairs(files) do paths[i], targets[i] = file.path, file.class end
   local images = lunette.zeros(#paths, size, size, 3, { dtype = "u8" }):permute(1, 4, 2, 3)
   for i, path in ipairs(paths) do
     lunette.scope(function() images[{ { i, i }, {}, {}, {} }] = squared(path, size) end)

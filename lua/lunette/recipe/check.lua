@@ -226,6 +226,13 @@ function walkers.variant(type_, n, path, ctx)
   return result
 end
 
+function walkers.setting(_, n)
+  if not n.fields then return n.value end
+  local result = node.is_list(n) and json.array {} or {}
+  for key, child in next, n.fields do result[key] = walkers.setting(nil, child) end
+  return result
+end
+
 function walkers.path(_, n, path, ctx)
   if type(n.value) ~= "string" then return wrong(ctx, n, path, "a string") end
   local problem = load.path_problem(n.value)
@@ -442,6 +449,13 @@ local function cross_checks(config, nodes, ctx)
       end
       if stage.schedule.warmup_epochs > stage.epochs then
         complain(index, "schedule", "warms up for %s epochs, but the stage has only %d", stage.schedule.warmup_epochs, stage.epochs)
+      end
+    end
+    for _, key in ipairs(schema.tasks[stage.task].labels or {}) do
+      local name, of = (stage[key] or ""):match("^(.-):(.*)$")
+      local kind = config.data[name] and schema.data[config.data[name].kind]
+      if kind and kind.unlabelled and kind.unlabelled[of] then
+        complain(index, key, "is '%s', which has no labels; '%s' needs them", stage[key], stage.task)
       end
     end
     for _, band in ipairs { { stage, "low" }, { stage.regularize or {}, "regularize" } } do

@@ -2,6 +2,7 @@
 
 local json = require "lunette.json"
 local load = require "lunette.recipe.load"
+local pictures = require "lunette.data.pictures"
 local schema = require "lunette.recipe.schema"
 local sys = require "lunette.sys"
 
@@ -27,7 +28,8 @@ local function used_splits(config, set)
   return used
 end
 
---- list(config) -> {{set, split, file, relative, sha256 = expected or nil}, ...} in a fixed order, each file once a set.
+--- list(config) -> {{set, split, file, relative, sha256 = expected or nil, classes}, ...} in a fixed order, each file once a
+--- set. An entry with `folder` is a folder of pictures, of the `classes` the recipe names, if it does.
 function datafiles.list(config)
   local sets, result = {}, {}
   for set in pairs(config.data) do sets[#sets + 1] = set end
@@ -36,6 +38,11 @@ function datafiles.list(config)
     local spec, seen = config.data[set], {}
     local kind, used = schema.data[spec.kind], used_splits(config, set)
     for _, split in ipairs(kind.splits) do
+      if used[split] and kind.pictures then
+        local folder, classes = kind.pictures(spec, split)
+        result[#result + 1] = { set = set, split = split, file = folder, relative = load.join(spec.path, folder), folder = true,
+          classes = classes }
+      end
       for _, file in ipairs(used[split] and kind.files(spec, split) or {}) do
         if not seen[file] then
           seen[file] = true
@@ -50,27 +57,26 @@ function datafiles.list(config)
 end
 
 -- A file cut short (or with something behind it) ends within a record.
-local function record_problem(kind, path, size)
-  if not kind.record_bytes then return nil end
+local function record_problem(record, path, size)
   if size == 0 then return ("'%s' is empty"):format(path) end
-  if size % kind.record_bytes == 0 then return nil end
+  if size % record.bytes == 0 then return nil end
   return ("'%s' has %d bytes, which is not a whole number of records of %d: it is cut short or not such a file"):format(path, size,
-    kind.record_bytes)
+    record.bytes)
 end
 
 -- A label that no class has is found before hours of training, not by the probe behind it.
-local function label_problem(kind, path)
-  if not kind.classes then return nil end
+local function label_problem(record, path)
+  if not record.label then return nil end
   local file, message = io.open(path, "rb")
   if not file then return message end
   local number, problem = 0, nil
-  for block in function() return file:read(kind.record_bytes * 256) end do
-    for at = 1, #block, kind.record_bytes do
+  for block in function() return file:read(record.bytes * 256) end do
+    for at = record.label, #block, record.bytes do
       number = number + 1
-      local label = block:byte(at)
-      if label >= kind.classes then
-        problem = ("'%s': record %d (offset %d) has label %d; expected 0..%d"):format(path, number,
-          (number - 1) * kind.record_bytes, label, kind.classes - 1)
+      local label = block:byte(at) - record.lowest
+      if label < 0 or label >= record.classes then
+        problem = ("'%s': record %d (offset %d) has label %d; expected %d..%d"):format(path, number,
+          (number - 1) * record.bytes + record.label - 1, label + record.lowest, record.lowest, record.lowest + record.classes - 1)
         break
       end
     end
@@ -80,19 +86,30 @@ local function label_problem(kind, path)
   return problem
 end
 
-local function found(root, relative)
+local function found(root, relative, kind)
   local path = load.join(root, relative)
   local info, message, code = sys.stat(path)
   if not info then
-    return nil, code == "ENOENT" and ("no such file '%s' (data root '%s'; say --data-root DIR or set LUNETTE_DATA)"):format(path, root)
-      or message
+    return nil, code == "ENOENT" and ("no such %s '%s' (data root '%s'; say --data-root DIR or set LUNETTE_DATA)"):format(
+      kind == "file" and "file" or "folder", path, root) or message
   end
-  if info.kind ~= "file" then return nil, ("'%s' is not a file"):format(path) end
+  if info.kind ~= kind then return nil, ("'%s' is not a %s"):format(path, kind == "file" and "file" or "folder") end
   local base, real = sys.realpath(root), sys.realpath(path)
   if not (base and real) or (base ~= "/" and real:sub(1, #base + 1) ~= base .. "/") then
     return nil, ("'%s' is a link out of the data root '%s'"):format(path, root)
   end
   return path, info.size
+end
+
+-- Images of a split, of files that are on record.
+local function images_of(kind, spec, split, record)
+  if kind.pictures then return record.files[kind.pictures(spec, split)].images end
+  local images = 0
+  for _, file in ipairs(kind.files(spec, split)) do
+    local form = kind.record(file)
+    if form.images then images = images + record.files[file].bytes // form.bytes end
+  end
+  return images
 end
 
 --- too_few(config, record) -> messages of the training stages whose batch is larger than their data.
@@ -102,15 +119,43 @@ function datafiles.too_few(config, record)
     local set, split = (stage.data or ""):match("^([^:]*):(.*)$")
     local spec = config.data[set]
     local kind = spec and schema.data[spec.kind]
-    if kind and kind.record_bytes and schema.tasks[stage.task].trains then
-      local images = 0
-      for _, file in ipairs(kind.files(spec, split)) do images = images + record[set].files[file].bytes // kind.record_bytes end
+    if kind and (kind.record or kind.pictures) and schema.tasks[stage.task].trains then
+      local images = images_of(kind, spec, split, record[set])
       if stage.batch > images then
         problems[#problems + 1] = ("stages.%s.batch is %d, but '%s' has only %d images"):format(stage.name, stage.batch, stage.data, images)
       end
     end
   end
   return problems
+end
+
+-- Of a file: {bytes, sha256}; or nil, what is wrong with it.
+local function hash_file(kind, root, entry)
+  local path, size = found(root, entry.relative, "file")
+  if not path then return nil, size end
+  local form = kind.record(entry.file)
+  local problem = record_problem(form, path, size)
+  if problem then return nil, problem end
+  local hash, message = sys.sha256_file(path)
+  if not hash then return nil, message end
+  return { bytes = size, sha256 = hash }, label_problem(form, path)
+end
+
+-- Of a folder of pictures: {images, bytes, sha256}, the hash of a line "class/file SHA-256" for each in the loader's order.
+local function hash_folder(root, entry)
+  local path, message = found(root, entry.relative, "directory")
+  if not path then return nil, message end
+  local ok, classes, files = pcall(pictures.list, path, { classes = entry.classes })
+  if not ok then return nil, (tostring(classes):gsub("^folder: ", "")) end
+  local lines, bytes = {}, 0
+  for i, file in ipairs(files) do
+    local info, why = sys.stat(file.path)
+    local hash
+    if info then hash, why = sys.sha256_file(file.path) end
+    if not hash then return nil, why end
+    lines[i], bytes = ("%s %s\n"):format(file.relative, hash), bytes + info.size
+  end
+  return { images = #files, bytes = bytes, sha256 = sys.sha256(table.concat(lines)) }
 end
 
 --- hash(config, root [, earlier]) -> record for provenance.json; or nil, list of messages.
@@ -121,27 +166,22 @@ function datafiles.hash(config, root, earlier)
     record[set] = { kind = spec.kind, settings_sha256 = sys.sha256(json.encode(spec)), files = {} }
   end
   for _, entry in ipairs(datafiles.list(config)) do
-    local path, size = found(root, entry.relative)
-    local hash, message
-    if path then
-      local kind = schema.data[config.data[entry.set].kind]
-      message = record_problem(kind, path, size)
-      if not message then hash, message = sys.sha256_file(path) end
+    local function complain(form, ...) problems[#problems + 1] = ("data.%s: "):format(entry.set) .. form:format(...) end
+    local facts, problem
+    if entry.folder then
+      facts, problem = hash_folder(root, entry)
     else
-      message = size
+      facts, problem = hash_file(schema.data[config.data[entry.set].kind], root, entry)
     end
     local before = earlier and earlier[entry.set] and earlier[entry.set].files[entry.file]
     local expected = entry.sha256 or before and before.sha256
-    if not hash then
-      problems[#problems + 1] = ("data.%s: %s"):format(entry.set, message)
-    elseif expected and expected ~= hash then
-      problems[#problems + 1] = ("data.%s: '%s' is not the file %s: expected SHA-256 %s, got %s"):format(entry.set, path,
-        entry.sha256 and "the recipe asks for" or "the run began with", expected, hash)
-    else
-      message = label_problem(schema.data[config.data[entry.set].kind], path)
-      if message then problems[#problems + 1] = ("data.%s: %s"):format(entry.set, message) end
-      record[entry.set].files[entry.file] = { bytes = size, sha256 = hash }
+    if facts and expected and expected ~= facts.sha256 then
+      complain("'%s' is not the %s %s: expected SHA-256 %s, got %s", load.join(root, entry.relative),
+        entry.folder and "folder" or "file", entry.sha256 and "the recipe asks for" or "the run began with", expected, facts.sha256)
+    elseif problem then
+      complain("%s", problem)
     end
+    record[entry.set].files[entry.file] = facts
   end
   if #problems == 0 then problems = datafiles.too_few(config, record) end
   if #problems > 0 then return nil, problems end

@@ -10,29 +10,48 @@ local schema = require "lunette.recipe.schema"
 
 local recipe = { schema = schema }
 
---- load(path [, {"stage.key=value", ...}]) -> config, info; or nil, list of mistakes (each with file, line, message;
---- tostring gives "file:line: message").
+-- The configuration of a recipe's node; or nil with the mistakes in the list. Small settings of a recipe that is run
+-- without them are checked all the same.
+local function configured(root, set, smoke, list)
+  if smoke and not root.fields.smoke then
+    list:add(root, "--smoke: the recipe has no key 'smoke' with settings for a quick trial")
+    return nil
+  end
+  local trial = root.fields.smoke and overrides.smoke(root, list)
+  if smoke then root = trial end
+  -- An override that could not be made is reported together with what the schema finds.
+  local config = check.check(overrides.apply(root, set, list), list)
+  if #list > 0 then return nil end
+  if smoke then
+    config.report.title = config.report.title .. " (smoke run)"
+  else
+    if trial then check.check(trial, list) end
+    config.smoke = nil
+  end
+  return #list == 0 and config or nil
+end
+
+--- load(path [, {"stage.key=value", ...} [, smoke]]) -> config, info; or nil, list of mistakes (each with file, line,
+--- message; tostring gives "file:line: message"). smoke: with the recipe's settings for a quick trial, before the others.
 -- config: the recipe with every default filled in, plain data. info: sources (see lunette.recipe.load), overrides.
-function recipe.load(path, set)
+function recipe.load(path, set, smoke)
   local list = errors.new()
   local root, sources = load.file(path, list)
   if not root then return nil, list:sort() end
-  root = overrides.apply(root, set, list)
-  -- An override that could not be made is reported together with what the schema finds.
-  local config = check.check(root, list)
-  if #list > 0 then return nil, list:sort() end
+  local config = configured(root, set, smoke, list)
+  if not config then return nil, list:sort() end
   return config, { sources = sources, overrides = set or {} }
 end
 
---- check(path [, overrides]) -> true; or false, list of mistakes.
-function recipe.check(path, set)
-  local config, mistakes = recipe.load(path, set)
+--- check(path [, overrides [, smoke]]) -> true; or false, list of mistakes.
+function recipe.check(path, set, smoke)
+  local config, mistakes = recipe.load(path, set, smoke)
   if config then return true end
   return false, mistakes
 end
 
---- from_text(text, name [, overrides]) -> like load, for a recipe that is not a file and extends nothing.
-function recipe.from_text(text, name, set)
+--- from_text(text, name [, overrides [, smoke]]) -> like load, for a recipe that is not a file and extends nothing.
+function recipe.from_text(text, name, set, smoke)
   local list = errors.new()
   local root = load.text(text, name, list)
   if not root then return nil, list:sort() end
@@ -40,8 +59,8 @@ function recipe.from_text(text, name, set)
     list:add(root.fields.extends, "'extends' needs a recipe that is a file")
     return nil, list:sort()
   end
-  local config = check.check(overrides.apply(root, set, list), list)
-  if #list > 0 then return nil, list:sort() end
+  local config = configured(root, set, smoke, list)
+  if not config then return nil, list:sort() end
   return config, { sources = {}, overrides = set or {} }
 end
 

@@ -1,5 +1,5 @@
---- `--set stage.key=value`: changes to a recipe from the command line, made before `like` copies settings and checked
---- by the same schema. The right side is a Lua literal where it is one, and a string otherwise.
+--- Changes to a recipe, made before `like` copies settings and checked by the same schema: `--set stage.key=value` from the
+--- command line, where the right side is a Lua literal if it is one, and a string otherwise; and the recipe's own `smoke`.
 
 local node = require "lunette.recipe.node"
 local suggest = require "lunette.suggest"
@@ -69,6 +69,31 @@ local function assign(parent, keys, at, new, where, errors, text)
   return with(parent, key, assign(child, keys, at + 1, new, where, errors, text))
 end
 
+-- The root with the node `new` at the place that `keys` name; `path` is how they were written.
+local function change(root, path, keys, new, where, errors)
+  if keys[1] == "stages" and #keys > 1 then table.remove(keys, 1) end
+  local position, names = find_stage(root, keys[1])
+  if position then
+    if #keys == 1 then
+      errors:add(where, "'%s' is a stage; name one of its keys, as in %s.epochs=5", path, path)
+      return root
+    end
+    local stages = root.fields.stages
+    local stage = assign(stages.fields[position], keys, 2, new, where, errors, path)
+    return with(root, "stages", with(stages, position, stage))
+  end
+  if keys[1] == "stages" or keys[1] == "extends" or keys[1] == "smoke" then
+    errors:add(where, "'%s' cannot be set from %s", keys[1], new.file == where.file and where.line and "'smoke'" or "the command line")
+    return root
+  end
+  if not schema.recipe.fields[keys[1]] then
+    for key in pairs(schema.recipe.fields) do names[#names + 1] = key end
+    errors:add(where, "unknown key '%s' in '%s'%s", keys[1], path, suggest.hint(keys[1], names))
+    return root
+  end
+  return assign(root, keys, 1, new, where, errors, path)
+end
+
 local function apply_one(root, text, where, errors)
   local path, right = text:match("^%s*([^=]-)%s*=(.*)$")
   local keys = path and path ~= "" and split(path)
@@ -81,28 +106,24 @@ local function apply_one(root, text, where, errors)
   local before = #errors
   local new = node.from_value(value, where.file, nil, errors)
   if #errors > before then return root end
+  return change(root, path, keys, new, where, errors)
+end
 
-  if keys[1] == "stages" and #keys > 1 then table.remove(keys, 1) end
-  local position, names = find_stage(root, keys[1])
-  if position then
-    if #keys == 1 then
-      errors:add(where, "'%s' is a stage; name one of its keys, as in %s.epochs=5", path, path)
-      return root
+--- smoke(root, errors) -> root with the changes of its own table `smoke` made, which stays in it as the record of them.
+function overrides.smoke(root, errors)
+  local smoke, paths = root.fields.smoke, {}
+  if not smoke or not node.is_record(smoke) then return root end -- said by the check
+  for path in next, smoke.fields do paths[#paths + 1] = path end
+  table.sort(paths)
+  for _, path in ipairs(paths) do
+    local keys, new = path ~= "" and split(path), smoke.fields[path]
+    if keys then
+      root = change(root, path, keys, new, new, errors)
+    else
+      errors:add(new, "'smoke': %s is not of the form stage.key", errors.show(path))
     end
-    local stages = root.fields.stages
-    local stage = assign(stages.fields[position], keys, 2, new, where, errors, path)
-    return with(root, "stages", with(stages, position, stage))
   end
-  if keys[1] == "stages" or keys[1] == "extends" then
-    errors:add(where, "'%s' cannot be set from the command line", keys[1])
-    return root
-  end
-  if not schema.recipe.fields[keys[1]] then
-    for key in pairs(schema.recipe.fields) do names[#names + 1] = key end
-    errors:add(where, "unknown key '%s' in '%s'%s", keys[1], path, suggest.hint(keys[1], names))
-    return root
-  end
-  return assign(root, keys, 1, new, where, errors, path)
+  return root
 end
 
 --- apply(root, list, errors) -> root with the changes. `list`: strings such as "pretrain.epochs=5".

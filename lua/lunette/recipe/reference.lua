@@ -20,7 +20,7 @@ local function bounds(type_)
 end
 
 local KINDS = { record = "table", map = "table by name", variant = "table", path = "path", stage = "stage",
-  split = '"data:split"', augment = "preset or table" }
+  split = '"data:split"', setting = "value", augment = "preset or table" }
 
 local function kind_of(type_)
   if type_.choices then return table.concat(type_.choices, " | ") end

@@ -370,22 +370,24 @@ end
 
 --- run(path_or_dir, options) -> exit code, {dir, message, mistakes, report, results}
 -- A run directory given instead of a recipe is run anew, with the overrides it was run with, in another folder.
--- options: overrides (list), out (folder), data_root, progress (mode), argv (list), and from the host program:
+-- options: overrides (list), smoke (with the recipe's own settings for a quick trial), out (folder), data_root, progress
+-- (mode), argv (list), and from the host program:
 -- program {version, commit, dirty}, interrupted() -> nil or signal, device_info(config) -> plain data or nil, message,
 -- last_error() -> kind, text of the runtime's latest failure (default: lunette.last_error), report(dir) -> path (false: none).
 function run.run(path, options)
   options = options or {}
-  local set = {}
+  local set, smoke = {}, options.smoke or false
   local info = sys.stat(path)
   if info and info.kind == "directory" then
     local earlier = rundir.open(path)
     local provenance = earlier and earlier:read_json "provenance.json"
     for _, text in ipairs(provenance and provenance.overrides or {}) do set[#set + 1] = text end
+    smoke = smoke or provenance and provenance.smoke == true
     path = path .. "/recipe.lua"
   end
   for _, text in ipairs(options.overrides or {}) do set[#set + 1] = text end
 
-  local config, loaded = recipe.load(path, set)
+  local config, loaded = recipe.load(path, set, smoke)
   if not config then return run.exit_codes.recipe, { mistakes = loaded, message = tostring(loaded) } end
   local program = program_of(options)
   local lacking, kind = needs.problem(config, program.version)
@@ -423,6 +425,7 @@ function run.run(path, options)
       bases_sha256 = bases,
       config_sha256 = hash,
       overrides = overrides,
+      smoke = smoke,
       seed = config.seed,
       device = device,
       argv = argv,
@@ -435,7 +438,8 @@ function run.run(path, options)
   ok, message = dir:lock()
   if ok then ok, message = dir:open_metrics() end
   if not ok then return refuse("error", message) end
-  dir:log("%s %s: %s", program.name, program.version, config.name)
+  dir:log("%s %s: %s%s", program.name, program.version, config.name, smoke and ", a smoke run" or "")
+  if smoke then session.progress:message("a smoke run with tiny settings: it shows that everything works, its figures mean nothing") end
   return execute(session)
 end
 

@@ -27,9 +27,9 @@ local function is_empty_or_absent(path)
   return false, ("'%s' is not empty; a run needs a folder of its own"):format(path)
 end
 
---- default_path(config, hash) -> runs/<time>-<name>-<first 8 digits of the hash>
+--- default_path(config, hash) -> runs/<time>-<name>[-smoke]-<first 8 digits of the hash>
 function rundir.default_path(config, hash)
-  return ("runs/%s-%s-%s"):format(os.date("!%Y%m%dT%H%M%SZ"), config.name, hash:sub(1, 8))
+  return ("runs/%s-%s%s-%s"):format(os.date("!%Y%m%dT%H%M%SZ"), config.name, config.smoke and "-smoke" or "", hash:sub(1, 8))
 end
 
 --- create(path, {sources, config_text, provenance, status}) -> dir; or nil, message, code ("usage" where the folder is

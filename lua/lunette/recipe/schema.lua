@@ -61,6 +61,12 @@ schema.recipe = t.record {
       of = t.record { doc = "a stage", fields = {} }, -- by task: see lunette.recipe.check
       doc = "the stages, run in this order",
     },
+    smoke = t.map {
+      of = t.setting { doc = "the value of a key" },
+      pattern = "^[^.]",
+      expects = 'the form of --set, as in ["pretrain.epochs"]',
+      doc = "settings that make a run a matter of seconds, used by --smoke; in a configuration, those that were used",
+    },
     report = t.record {
       default = {},
       doc = "what the report shows",

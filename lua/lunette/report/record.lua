@@ -32,6 +32,8 @@ function record.header(r, title)
   local stage = state ~= "finished" and type(r.status.stage) == "string" and " in stage " .. r.status.stage or ""
   return node("header", nil, node("h1", nil, title), node("p", { class = "facts-line" },
     node("span", { class = "state " .. state }, state .. stage), #facts > 0 and " \u{B7} " .. table.concat(facts, " \u{B7} ")),
+    r.config.smoke and node("p", { class = "about" }, "A smoke run: tiny settings that show that everything works. ",
+      "Its figures say nothing about the method."),
     type(r.config.about) == "string" and r.config.about ~= "" and node("p", { class = "about" }, r.config.about))
 end
 
@@ -78,6 +80,7 @@ end
 
 function record.reproduce(r)
   local words = { "lunette", "run", "recipe.lua" }
+  if r.provenance.smoke == true then words[3], words[4] = "--smoke", "recipe.lua" end
   for _, override in ipairs(type(r.provenance.overrides) == "table" and r.provenance.overrides or {}) do
     words[#words + 1] = "--set"
     words[#words + 1] = shell(override)

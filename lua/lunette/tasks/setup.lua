@@ -1,5 +1,6 @@
 -- tasks/setup.lua: what every task of a recipe starts from: data sets, encoders with a stage's weights, features.
 local lunette = require "lunette"
+local data_kinds = require "lunette.recipe.schema.data"
 local model = require "lunette.recipe.schema.model"
 
 local setup = {}
@@ -17,14 +18,10 @@ function setup.dataset(env, reference)
   local loaded = shared(env)
   if loaded[reference] then return loaded[reference] end
   local d = env.data(reference)
-  local spec = d.spec
-  local set
-  if spec.kind == "shapes" then
-    set = lunette.data.shapes{n = d.split == "train" and spec.n_train or spec.n_test, split = d.split, size = spec.size,
-                              classes = spec.classes, correlation = spec.correlation, seed = spec.seed or env.config.seed}
-  else
-    set = lunette.data[spec.kind]{root = d.folder, files = spec.files and spec.files[d.split], split = d.split}
-  end
+  local given = data_kinds[d.spec.kind].options(d.spec, d.split)
+  given.root, given.split = d.folder, d.split
+  if d.spec.kind == "shapes" then given.seed = d.spec.seed or env.config.seed end
+  local set = lunette.data[d.spec.kind](given)
   loaded[reference] = set
   return set
 end

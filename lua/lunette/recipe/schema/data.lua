@@ -1,6 +1,11 @@
---- The kinds of data sets. A kind is {doc, fields, splits, count(spec, split), files(spec, split), record_bytes}:
---- count = images of a split where the recipe alone tells, files = paths below spec.path that a split reads,
---- record_bytes = bytes of one image in them where that is fixed, classes = how many labels its first byte can take, from 0.
+--- The kinds of data sets. A kind is {doc, fields, splits, count(spec, split), options(spec, split), ...}:
+---   count                images of a split where the recipe alone tells
+---   options              what lunette.data[kind] is given beside root and split
+---   files(spec, split)   paths below spec.path that a split reads, of the form that record(file) tells: {bytes = of a
+---                        record, images = whether it holds one, label = position of its label byte, lowest and classes =
+---                        the label's values}
+---   pictures(spec, split)   for a folder with one subfolder per class instead: the folder below spec.path, and classes
+---   unlabelled           splits without labels, by name
 
 local t = require "lunette.recipe.schema.types"
 
@@ -19,43 +24,101 @@ kinds.shapes = {
   },
   count = function(spec, split) return split == "train" and spec.n_train or spec.n_test end,
   files = function() return {} end,
+  options = function(spec, split)
+    return { n = split == "train" and spec.n_train or spec.n_test, size = spec.size, classes = spec.classes,
+             correlation = spec.correlation }
+  end,
 }
 
-local file_list = {
-  train = { "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin" },
-  test = { "test_batch.bin" },
+local function unknown() return nil end
+
+local data_path = t.path { required = true, doc = "folder with the .bin files, below the data root" }
+
+local sha256 = t.map {
+  of = t.string { pattern = "^%x+$", min = 64, max = 64, expects = "64 hexadecimal digits", doc = "SHA-256 of the file" },
+  default = {},
+  doc = "expected SHA-256 by file name; a file that differs stops the run",
 }
 
-local function files_of(split)
-  return t.list {
-    of = t.path { doc = "file name below `path`" },
-    min_items = 1,
-    max_items = 1000,
-    default = file_list[split],
-    doc = "files of the split, read in this order",
+-- CIFAR: label bytes, then the red, green and blue planes. `files`: those of each split.
+local function cifar(doc, files, label_bytes, classes)
+  local lists = {}
+  for split, list in pairs(files) do
+    lists[split] = t.list {
+      of = t.path { doc = "file name below `path`" },
+      min_items = 1,
+      max_items = 1000,
+      default = list,
+      doc = "files of the split, read in this order",
+    }
+  end
+  local record = { bytes = label_bytes + 3 * 32 * 32, images = true, label = label_bytes, lowest = 0, classes = classes }
+  return {
+    doc = doc,
+    splits = { "train", "test" },
+    fields = {
+      path = data_path,
+      files = t.record { default = {}, doc = "which files make which split", fields = lists },
+      sha256 = sha256,
+    },
+    count = unknown,
+    files = function(spec, split) return spec.files[split] end,
+    record = function() return record end,
+    options = function(spec, split) return { files = spec.files[split] } end,
   }
 end
 
-kinds.cifar10 = {
-  doc = "CIFAR-10 in the official binary form",
-  splits = { "train", "test" },
-  classes = 10,
-  record_bytes = 1 + 3 * 32 * 32, -- label, then the red, green and blue planes
+kinds.cifar10 = cifar("CIFAR-10 in the official binary form", {
+  train = { "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin" },
+  test = { "test_batch.bin" },
+}, 1, 10)
+
+kinds.cifar100 = cifar("CIFAR-100 in the official binary form, with its 100 fine labels", {
+  train = { "train.bin" },
+  test = { "test.bin" },
+}, 2, 100)
+
+local stl10_files = {
+  train = { "train_X.bin", "train_y.bin" },
+  test = { "test_X.bin", "test_y.bin" },
+  unlabeled = { "unlabeled_X.bin" },
+  ["train+unlabeled"] = { "train_X.bin", "unlabeled_X.bin" },
+}
+
+kinds.stl10 = {
+  doc = "STL-10 in the official binary form",
+  splits = { "train", "test", "unlabeled", "train+unlabeled" },
+  unlabelled = { unlabeled = true, ["train+unlabeled"] = true },
+  fields = { path = data_path, sha256 = sha256 },
+  count = unknown,
+  files = function(_, split) return stl10_files[split] end,
+  record = function(file)
+    if file:find("_y%.bin$") then return { bytes = 1, label = 1, lowest = 1, classes = 10 } end
+    return { bytes = 3 * 96 * 96, images = true }
+  end,
+  options = function() return {} end,
+}
+
+kinds.folder = {
+  doc = "pictures in path/train/CLASS and path/val/CLASS, PNG and JPEG, as ImageNet has them",
+  splits = { "train", "val" },
   fields = {
-    path = t.path { required = true, doc = "folder with the .bin files, below the data root" },
-    files = t.record {
-      default = {},
-      doc = "which files make which split",
-      fields = { train = files_of "train", test = files_of "test" },
+    path = t.path { required = true, doc = "folder with `train` and `val`, below the data root" },
+    size = t.integer {
+      default = 224, min = 8, max = 1024,
+      doc = "height and width that each picture's central square is brought to; memory holds 3 size^2 bytes of each",
     },
-    sha256 = t.map {
-      of = t.string { pattern = "^%x+$", min = 64, max = 64, expects = "64 hexadecimal digits", doc = "SHA-256 of the file" },
-      default = {},
-      doc = "expected SHA-256 by file name; a file that differs stops the run",
+    classes = t.list {
+      of = t.path { doc = "name of a subfolder" },
+      min_items = 2,
+      max_items = 10000,
+      doc = "the subfolders that are the classes, in this order; without it, all",
     },
   },
-  count = function() return nil end,
-  files = function(spec, split) return spec.files[split] end,
+  count = unknown,
+  files = function() return {} end,
+  pictures = function(spec, split) return split, spec.classes end,
+  options = function(spec) return { size = spec.size, classes = spec.classes } end,
 }
 
 return kinds

@@ -1,6 +1,6 @@
---- The tasks a stage can have. A task is {doc, weights, needs_from, fields}: weights = leaves encoder weights that
---- later stages may start from. Fields that two tasks share are one and the same type object: `like` copies exactly
---- those from a stage with another task.
+--- The tasks a stage can have. A task is {doc, weights, labels, fields}: weights = leaves encoder weights that later
+--- stages may start from, labels = keys whose images must have labels. Fields that two tasks share are one and the same
+--- type object: `like` copies exactly those from a stage with another task.
 
 local t = require "lunette.recipe.schema.types"
 local training = require "lunette.recipe.schema.training"
@@ -72,6 +72,7 @@ end
 
 tasks.linear_probe = {
   doc = "a linear classifier on frozen features",
+  labels = { "data", "test" },
   fields = {
     from = from_encoder,
     seed = seed,
@@ -95,6 +96,7 @@ tasks.linear_probe = {
 
 tasks.knn = {
   doc = "a weighted vote of the nearest neighbours",
+  labels = { "data", "test" },
   fields = {
     from = from_encoder,
     seed = seed,
@@ -111,6 +113,7 @@ local band = { epsilon = training.epsilon, low = training.low, high = training.h
 
 tasks.qscore = {
   doc = "the Q-Score of every representation, and how well it tells correct from misclassified",
+  labels = { "test" },
   fields = with(band, {
     from = from_encoder,
     seed = seed,

@@ -22,6 +22,7 @@ types.map = maker "map" -- of = type, pattern for the keys, expects
 -- variants = {kind -> {fields=, doc=}}, told apart by the key `tag`, "kind" unless said; default_kind; off = true: `false`
 -- switches it off
 types.variant = maker "variant"
+types.setting = maker "setting" -- any plain data: what it stands for is checked where it is put
 types.path = maker "path" -- relative, confined
 types.stage = maker "stage" -- name of an earlier stage; random = true allows "random", weights/task restrict which
 types.split = maker "split" -- "data set:split"

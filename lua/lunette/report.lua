@@ -13,13 +13,17 @@
 -- metrics.jsonl, one object per line: stage (string) and step and/or epoch; then any of
 --   loss                                       the loss curve of the stage
 --   regularizer                                the curve of the term that `regularize` adds
---   top1, train_top1, test_top1, knn_top1      the accuracy curves of the stage
+--   top1, train_top1, test_top1, knn_top1, probe_top1     the accuracy curves of the stage
+--   embedding_std, embedding_width             the spread of the embeddings, as a share of 1/sqrt(width)
+--   embedding_rank, rankme                     directions in use
+--   qscore, qscore_empty                       mean Q-Score, share of samples without any highly active feature
 --   (all over epochs where each row has its own, else over steps)
 --   other numbers, such as lr                  kept in the file, not drawn
 --   Rows with the same stage, epoch and step are one row; the later value of a field counts (a resumed run repeats rows).
 --
 -- results.json, one object per stage, keyed by stage name, each with `seconds`, and by task
---   pretrain and fine-tune   loss (last), epochs, steps
+--   pretrain and fine-tune   loss (last), epochs, steps, warnings = [{kind, epoch, message}] (of a stage that is not
+--                            finished, in status.json's entry of the stage)
 --   linear_probe, knn        top1, ci_low, ci_high, n; for a probe on D alone also features (how many it used)
 --   qscore                   auroc, auprc, base_rate (each with its interval), n, empty_share, mean, epsilon, form,
 --                            features (size of D), r (length of a representation),

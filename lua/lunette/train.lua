@@ -7,7 +7,7 @@ local options_of = require "lunette.options"
 
 local allowed = {method = true, loader = true, optimizer = true, epochs = true, learning_rate = true, regularize = true,
                  on_step = true, on_epoch = true, interrupted = true, on_interrupt = true, start = true, weight_decay = true,
-                 schedules = true}
+                 schedules = true, monitor = true}
 
 -- What a recipe takes for the exit code, and a script shows as a text.
 local failure = {__tostring = function(e) return e.message end}
@@ -35,16 +35,17 @@ local function explain_nan(method, views)
   return ok and "the loss itself" or (tostring(message):gsub("^%S*lunette/[%w_/]+%.lua:%d+: ", ""))
 end
 
--- One step. Returns the loss, and the regularizer's share of it, as numbers.
+-- One step. Returns the loss and the regularizer's share of it, as numbers, and what the monitor saw.
 local function step(t, batch, lr, now, epoch)
-  local loss, extra = lunette.scope(function()
+  local loss, extra, seen = lunette.scope(function()
     local l, h, z = t.method:loss(batch.views)
     local r = t.regularize and t.regularize(h, epoch)
     local total = r and l + r or l
+    local seen = t.monitor and batch.index == t.loader.batches and t.monitor:observe(t.method, z, batch.views) or nil
     h:free()
     if z then z:free() end
     total:backward()
-    return l:item(), r and r:item() or nil
+    return l:item(), r and r:item() or nil, seen
   end)
   local sum = loss + (extra or 0)
   if sum ~= sum or sum == math.huge or sum == -math.huge then
@@ -56,7 +57,7 @@ local function step(t, batch, lr, now, epoch)
   t.optimizer:step(lr, now)
   t.optimizer:zero_grad()
   lunette.scope(t.method.after_step, t.method)
-  return loss, extra
+  return loss, extra, seen
 end
 
 -- The values the method reads that change with the step: the method's own schedules, and those of the caller over them.
@@ -76,8 +77,10 @@ end
 -- by default); schedules = {name = f(step)}, values of the method, e.g. {temperature = lunette.schedule.ramp{...}}, over its
 -- own schedules; regularize(h, epoch) -> scalar tensor or nil; on_step(row), on_epoch(row), rows with epoch, step, batch,
 -- batches, loss, regularizer, lr, and grad_norm where the optimizer clips (the last step's, before clipping); interrupted() ->
--- signal or nil, on_interrupt(progress); start = progress to go on from.
--- progress: {epoch = finished epochs, batch = finished batches of the next one, step, loss_sum, extra_sum}.
+-- signal or nil, on_interrupt(progress); start = progress to go on from; monitor = lunette.monitor{...}, which adds figures to
+-- the rows of on_epoch and warns.
+-- progress: {epoch = finished epochs, batch = finished batches of the next one, step, loss_sum, extra_sum, seen = numbers by
+-- name where the next epoch's last batch is finished}.
 -- Raises {code = "nan"} where the loss is not finite, {code = "interrupt", signal =} after on_interrupt.
 local function train(t)
   options_of.check("train", t, allowed)
@@ -91,7 +94,8 @@ local function train(t)
       local now = t.weight_decay and {weight_decay = t.weight_decay(p.step)}
       t.method.epoch, t.method.step = epoch, p.step
       for name, value in pairs(schedules) do t.method[name] = value(p.step) end
-      local loss, extra = step(t, batch, lr, now, epoch)
+      local loss, extra
+      loss, extra, p.seen = step(t, batch, lr, now, epoch)
       p.step, p.batch = p.step + 1, batch.index
       p.loss_sum, p.extra_sum = p.loss_sum + loss, p.extra_sum + (extra or 0)
       if t.on_step then
@@ -110,7 +114,9 @@ local function train(t)
     local n = t.loader.batches
     local row = {epoch = epoch, step = p.step, loss = p.loss_sum / n, lr = lr_of(p.step - 1), grad_norm = t.optimizer.grad_norm}
     if t.regularize then row.regularizer = p.extra_sum / n end
-    p.epoch, p.batch, p.loss_sum, p.extra_sum = epoch, 0, 0, 0
+    for name, value in pairs(p.seen or {}) do row[name] = value end
+    p.epoch, p.batch, p.loss_sum, p.extra_sum, p.seen = epoch, 0, 0, 0, nil
+    if t.monitor then t.monitor:epoch(t.method, row, t.epochs) end
     if t.on_epoch then t.on_epoch(row, p) end
   end
   t.method:eval()

@@ -164,6 +164,31 @@ t.case("rows that a resumed run repeats count once, the later value wins", funct
   t.equal(page:find("loss: 4 at 2", 1, true), nil)
 end)
 
+t.case("what a training warned of stands in the verdict, of a finished stage and of one under way", function()
+  local files = full()
+  files["results.json"].pretrain.warnings = { { kind = "collapse", epoch = 3, message = "they <collapsed>" }, 7, { message = 1 } }
+  local html = report.html(run_dir("warned", files))
+  t.contains(html, "Warning, <code>pretrain</code>, epoch 3: they &lt;collapsed&gt;")
+  t.equal(select(2, html:gsub("Warning, <code>", "")), 1)
+  files["results.json"].pretrain = nil
+  files["status.json"] = { state = "running", stages = { { name = "pretrain", warnings = { { epoch = 2, message = "so far" } } } } }
+  t.contains(report.html(run_dir("warned-so-far", files)), "Warning, <code>pretrain</code>, epoch 2: so far")
+end)
+
+t.case("the monitor's figures are drawn", function()
+  local files, rows = full(), {}
+  for epoch = 1, 3 do
+    rows[epoch] = json.encode { stage = "pretrain", epoch = epoch, loss = 3, embedding_std = 0.1, embedding_width = 64,
+      embedding_rank = 9, rankme = 20, qscore = 0.4, qscore_empty = 0.2, probe_top1 = 0.5, knn_top1 = 0.4 }
+  end
+  files["metrics.jsonl"] = table.concat(rows, "\n") .. "\n"
+  local html = report.html(run_dir("monitored", files))
+  for _, title in ipairs { "spread of the embeddings", "directions in use", "Q-Score", "samples without highly active features" } do
+    t.contains(html, "pretrain: " .. title)
+  end
+  t.contains(html, "<title>standard deviation of the embeddings: 0.8 at 3") -- 0.1 of 1/sqrt(64)
+end)
+
 t.case("curves run over epochs where each row has one, else over steps", function()
   local function page_of(rows)
     local lines = {}

@@ -69,6 +69,10 @@ local library = {
     "A function of the step: value times factor for every milestone passed."},
   {"train", "lunette.train{method =, loader =, optimizer =, epochs =, learning_rate = f(step), on_epoch = f(row), ...}",
     "The training loop, with a check for NaN."},
+  {"monitor", "lunette.monitor{dataset =, images = 1000, every = 1, norm =, knn = true, probe = true, spectrum = true, qscore = true, "
+      .. "collapse = true, plateau = true, on_warning = f(warning)}",
+    "For lunette.train{monitor =}: figures of embeddings and encoder in every epoch's row, and warnings of a collapse or a loss "
+      .. "that does not move."},
   {"data.shapes", "lunette.data.shapes{n = 4000, split = \"train\"|\"test\", size = 32, classes = 10, correlation = 0.9, seed = 1}",
     "Scenes made on the fly: {images, labels, masks = {core, spurious}, grounds, classes}."},
   {"data.cifar10", "lunette.data.cifar10{root =, split = \"train\"|\"test\", files = {...}}",

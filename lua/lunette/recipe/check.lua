@@ -180,6 +180,15 @@ local function want_record(n, path, ctx)
 end
 
 function walkers.record(type_, n, path, ctx)
+  if n.value == false and type_.off then return false end
+  if n.value ~= nil and type_.short then
+    if type(n.value) ~= "number" then return wrong(ctx, n, path, "a table with named keys, a number or false") end
+    local key = type_.short
+    local found = walk(type_.fields[key], n, path, ctx, n)
+    local result = walk_fields(type_.fields, { file = n.file, line = n.line, fields = {}, n = 0 }, path, ctx)
+    result[key] = found
+    return result
+  end
   if not want_record(n, path, ctx) then return nil end
   return walk_fields(type_.fields, n, path, ctx)
 end

@@ -111,7 +111,10 @@ end
 --   seed, device, precision        as the stage, the recipe and the model say
 --   rundir, progress               lunette.recipe.rundir and .progress objects
 --   metrics(row)                   appends a row to metrics.jsonl with `stage` added; no times in it
+--   earlier_metrics()              the rows this stage has in metrics.jsonl, after a resumption
 --   log(form, ...)                 a line in log.txt
+--   warn(warning, again)           {kind, epoch, message}: into log.txt, the progress output, status.json and the stage's
+--                                  results; again = true: it was said before the resumption, and is only kept
 --   checkpoint_dir, weights_path   this stage's folder; where a stage with weights must leave its final ones
 --   save_checkpoint(epoch, write, extra)   complete or not at all; see lunette.recipe.checkpoints; raises on failure
 --   resume_state                   nil, or {epoch, folder, info} of the checkpoint to go on from; metrics.jsonl has
@@ -152,7 +155,26 @@ local function environment(session, stage, resume_state)
     if not ok then env.fail("error", "%s", message) end
   end
 
+  function env.earlier_metrics()
+    local rows = {}
+    for _, row in ipairs(dir.metrics:size() > 0 and rundir.read_metrics(dir.path) or {}) do
+      if row.stage == stage.name then rows[#rows + 1] = row end
+    end
+    return rows
+  end
+
   function env.log(...) dir:log(...) end
+
+  function env.warn(warning, again)
+    local entry = session.entry
+    entry.warnings = entry.warnings or json.array {}
+    table.insert(entry.warnings, warning)
+    if again then return end
+    local text = ("warning: %s, epoch %d: %s"):format(stage.name, warning.epoch, warning.message)
+    dir:log("%s", text)
+    session.progress:message("%s", text)
+    save_status(session)
+  end
 
   function env.save_checkpoint(epoch, write, extra)
     local ok, message = store:save(epoch, write, extra)
@@ -220,6 +242,8 @@ local function summary(results)
     local value = results[key]
     if type(value) == "number" then parts[#parts + 1] = ("%s %.4g"):format(key, value) end
   end
+  local warnings = results.warnings and #results.warnings or 0
+  if warnings > 0 then parts[#parts + 1] = ("%d warning%s"):format(warnings, warnings == 1 and "" or "s") end
   return #parts > 0 and table.concat(parts, "  ") or "done"
 end
 
@@ -251,7 +275,8 @@ local function run_stage(session, index)
   end
   if not resume_state then store:clear() end
 
-  entry.state = "running"
+  entry.state, entry.warnings = "running", nil
+  session.entry = entry
   entry.metrics_start = entry.metrics_start or dir.metrics:size()
   session.status.stage = stage.name
   local before, began = entry.seconds or 0, sys.monotonic()
@@ -270,7 +295,7 @@ local function run_stage(session, index)
   end
 
   session.note_time()
-  results.seconds = entry.seconds
+  results.seconds, results.warnings = entry.seconds, entry.warnings
   session.results[stage.name] = results
   local mark
   mark, message = dir:metrics_mark()

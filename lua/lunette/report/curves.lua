@@ -1,4 +1,4 @@
---- Loss and accuracy curves of every stage that logged some.
+--- Curves of every stage that logged some: losses, accuracies, and what the monitor saw.
 local html = require "lunette.report.html"
 local numbers = require "lunette.report.numbers"
 local plot = require "lunette.plot"
@@ -7,7 +7,8 @@ local curves = {}
 
 local node = html.node
 
-local accuracies = { { "top1", "top-1" }, { "train_top1", "training samples" }, { "test_top1", "test samples" }, { "knn_top1", "kNN" } }
+local accuracies = { { "top1", "top-1" }, { "train_top1", "training samples", "5 4" }, { "test_top1", "test samples" },
+  { "knn_top1", "kNN" }, { "probe_top1", "probe" } }
 
 -- What a chart of these fields runs over: epochs where each row has one of its own, else steps.
 local function axis(rows, fields)
@@ -54,20 +55,54 @@ local function loss_chart(stage, rows) return term_chart(stage, rows, "loss", "l
 
 local function regularizer_chart(stage, rows) return term_chart(stage, rows, "regularizer", "Q-Score regularizer") end
 
-local function accuracy_chart(stage, rows)
+-- Several fields in one chart: kinds = {{field, name in the legend, dash}}, options as plot.lines has them.
+local function joint_chart(rows, kinds, options)
   local series, fields = {}, {}
-  for i, kind in ipairs(accuracies) do fields[i] = kind[1] end
+  for i, kind in ipairs(kinds) do fields[i] = kind[1] end
   local over = axis(rows, fields)
-  for _, kind in ipairs(accuracies) do
+  for _, kind in ipairs(kinds) do
     local t = track(rows, kind[1], over)
-    if t then series[#series + 1] = { name = kind[2], x = t.x, y = t.y, dash = kind[1] == "train_top1" and "5 4" or nil } end
+    if t then series[#series + 1] = { name = kind[2], x = t.x, y = t.y, dash = kind[3] } end
   end
   if #series == 0 then return nil end
-  return plot.lines { title = stage .. ": accuracy", x_label = over, y_label = "top-1 accuracy", percent_y = true,
-    series = series, legend = true }
+  options.x_label, options.series, options.legend = over, series, true
+  return plot.lines(options)
 end
 
-local drawings = { { "loss", loss_chart }, { "regularizer", regularizer_chart }, { "accuracy", accuracy_chart } }
+local function accuracy_chart(stage, rows)
+  return joint_chart(rows, accuracies, { title = stage .. ": accuracy", y_label = "top-1 accuracy", percent_y = true })
+end
+
+local function spread_chart(stage, rows)
+  local shares = {}
+  for i, row in ipairs(rows) do
+    local std, width = row.embedding_std, row.embedding_width
+    if numbers.finite(std) and numbers.finite(width) and width > 0 then
+      shares[i] = { epoch = row.epoch, step = row.step, spread = std * math.sqrt(width) }
+    else
+      shares[i] = {}
+    end
+  end
+  return joint_chart(shares, { { "spread", "standard deviation of the embeddings" } },
+    { title = stage .. ": spread of the embeddings", y_label = "share of 1/sqrt(d)", y_min = 0 })
+end
+
+local function rank_chart(stage, rows)
+  return joint_chart(rows, { { "rankme", "representations" }, { "embedding_rank", "embeddings" } },
+    { title = stage .. ": directions in use", y_label = "RankMe", y_min = 0 })
+end
+
+local function qscore_chart(stage, rows)
+  return joint_chart(rows, { { "qscore", "mean" } }, { title = stage .. ": Q-Score", y_label = "mean Q-Score", y_min = 0 })
+end
+
+local function empty_chart(stage, rows)
+  return joint_chart(rows, { { "qscore_empty", "samples" } }, { title = stage .. ": samples without highly active features",
+    y_label = "share", percent_y = true, y_min = 0 })
+end
+
+local drawings = { { "loss", loss_chart }, { "regularizer", regularizer_chart }, { "accuracy", accuracy_chart },
+  { "spread", spread_chart }, { "rank", rank_chart }, { "mean-qscore", qscore_chart }, { "empty", empty_chart } }
 
 function curves.section(r, drawn)
   local figures, names = {}, {}

@@ -172,6 +172,24 @@ function Run:figure(name)
   return bytes
 end
 
+--- Warnings of the training stages, in order: {stage = its name, epoch, message}. Of a stage that is not finished, status.json
+--- has those so far.
+function Run:warnings()
+  local so_far, out = {}, {}
+  for _, entry in ipairs(type(self.status.stages) == "table" and self.status.stages or {}) do
+    if type(entry) == "table" and type(entry.name) == "string" then so_far[entry.name] = entry.warnings end
+  end
+  for _, stage in ipairs(self.stages) do
+    local list = stage.result and stage.result.warnings or so_far[stage.name]
+    for _, w in ipairs(type(list) == "table" and list or {}) do
+      if type(w) == "table" and type(w.message) == "string" then
+        out[#out + 1] = { stage = stage.name, epoch = math.type(w.epoch) == "integer" and w.epoch or nil, message = w.message }
+      end
+    end
+  end
+  return out
+end
+
 --- Names of stages that have no result yet, in order.
 function Run:missing()
   local out = {}

@@ -114,6 +114,16 @@ local function interpretability(r)
   return html.join("Overlap of the heatmaps: ", found, ".")
 end
 
+-- What a training warned of comes before its figures.
+local function warnings(r)
+  local out = {}
+  for _, w in ipairs(r:warnings()) do
+    local when = w.epoch and (", epoch %d"):format(w.epoch)
+    out[#out + 1] = node("p", { class = "missing" }, "Warning, ", code(w.stage), when, ": ", w.message)
+  end
+  return out
+end
+
 function verdict.section(r, differences)
   local lead, more = { training(r) }, {}
   for _, d in ipairs(differences) do lead[#lead + 1] = difference(r, d) end
@@ -132,7 +142,7 @@ function verdict.section(r, differences)
     for i, name in ipairs(missing) do names[i] = html.join(i > 1 and ", " or "", code(name)) end
     unfinished = node("p", { class = "missing" }, "This report is not complete. Without a result so far: ", names, ".")
   end
-  return node("section", { class = "verdict" }, node("h2", nil, "In short"), unfinished, node("p", nil, lead), more)
+  return node("section", { class = "verdict" }, node("h2", nil, "In short"), unfinished, warnings(r), node("p", nil, lead), more)
 end
 
 return verdict

@@ -18,7 +18,9 @@ function BYOL:build(o)
   self.ema, self.ema_range = o.ema, {o.ema, o.ema_final}
   self:child("encoder", o.encoder)
   self:child("projector", heads.mlp(o.encoder.features_out, o.projector, {batch_norm = true, seed = o.seed, name = "projector."}))
-  self:child("predictor", heads.mlp(out, {o.predictor, out}, {batch_norm = true, seed = o.seed, name = "predictor."}))
+  if o.predictor > 0 then
+    self:child("predictor", heads.mlp(out, {o.predictor, out}, {batch_norm = true, seed = o.seed, name = "predictor."}))
+  end
   self:child("teacher", Teacher{{"encoder", self.encoder}, {"projector", self.projector}})
 end
 
@@ -32,7 +34,7 @@ function BYOL:loss(views)
   for v = 1, 2 do
     h[v] = self.encoder(views[v])
     z[v] = self.projector(h[v])
-    p[v] = self.predictor(z[v])
+    p[v] = self.predictor and self.predictor(z[v]) or z[v]
     target[v] = self.teacher(views[v])
   end
   local loss = lunette.loss.byol(p[1], target[2]) + lunette.loss.byol(p[2], target[1])
@@ -44,7 +46,7 @@ function BYOL:after_step() self.teacher:update(self.ema) end
 -- Widths and momentum after solo-learn's CIFAR recipe; lightly: 1024 and 256 at 0.99; the paper, on ImageNet: 0.996.
 return method.define("byol", BYOL, "predict what a slow copy of the encoder makes of the other view", {
   projector = settings.widths({4096, 256}),
-  predictor = settings.width(4096, "width of the predictor's hidden layer"),
+  predictor = settings.optional_width(4096, "width of the predictor's hidden layer; 0 = no predictor, to see it collapse"),
   ema = settings.ema(0.99),
   ema_final = settings.ema_final(1),
 })

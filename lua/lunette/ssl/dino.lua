@@ -77,6 +77,8 @@ function DINO:loss(views)
   return loss * (1 / (2 * (#views - 1))), h:narrow(1, 1, 2 * n), z:narrow(1, 1, 2 * n)
 end
 
+function DINO:plateau() return math.log(self.center:numel()), 0 end
+
 function DINO:before_update()
   if self.epoch <= self.freeze_epochs then self.head.last.grad = nil end
 end

@@ -12,6 +12,9 @@
 --                         norm's running statistics
 --   before_update()       between backward and the optimizer's step: a frozen layer's gradient is dropped here
 --   after_step()          after the optimizer's step: teacher, queue, center, normalised prototypes
+--   plateau(n)            -> the loss of a uniform guess over a batch of n images, ln K of methods with a softmax over K; and, of
+--                         methods that assign images to prototypes, the loss when all get the same one. A loss that stays at
+--                         either is warned of; nil where there is none
 --   schedules(steps, steps_per_epoch)   -> {name = f(step)}: values that change with the step, such as the teacher's momentum
 --
 -- Before every step the training loop sets self.epoch (from 1), self.step (from 0) and self[name] = f(step) for each schedule.

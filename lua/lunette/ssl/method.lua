@@ -14,6 +14,10 @@ function Method:schedules(_steps, _steps_per_epoch) return {} end -- luacheck: i
 -- Between backward and the optimizer's step: here gradients can be dropped.
 function Method:before_update() end
 
+-- Losses at which nothing is learned, where there are any: that of a uniform guess over a batch of n images, and that of one
+-- prototype for all images.
+function Method:plateau(_n) return nil, nil end -- luacheck: ignore 212
+
 -- After the optimizer's step: teachers, queues, centers, normalised prototypes.
 function Method:after_step() end
 

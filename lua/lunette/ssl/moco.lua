@@ -54,6 +54,8 @@ function MoCo:loss(views)
   return (loss + other) * 0.5, method.stacked{h, h2}, method.stacked{z, z2}
 end
 
+function MoCo:plateau() return math.log(self.queues[2].size + 1) end
+
 function MoCo:after_step()
   for v, queue in pairs(self.queues) do
     local keys <close> = self:take("keys" .. v)

@@ -43,6 +43,8 @@ function MoCoV3:loss(views)
   return loss, method.stacked(h), method.stacked(z)
 end
 
+function MoCoV3:plateau(n) return 4 * self.temperature * math.log(n) end
+
 function MoCoV3:after_step() self.teacher:update(self.ema) end
 
 -- After solo-learn's CIFAR recipe; the paper, with a ViT: temperature 0.2, momentum 0.99.

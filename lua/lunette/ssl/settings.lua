@@ -17,6 +17,9 @@ end
 
 function settings.width(default, doc) return t.integer{default = default, min = 1, max = 65536, doc = doc} end
 
+-- As width; 0 where the part can be left out.
+function settings.optional_width(default, doc) return t.integer{default = default, min = 0, max = 65536, doc = doc} end
+
 -- Momentum of the teacher's moving average: at the first step, and at the last.
 function settings.ema(default, doc)
   return t.number{default = default, min = 0, max = 1, doc = doc or "momentum of the teacher's moving average at the first step"}

@@ -26,6 +26,9 @@ function SimCLR:loss(views)
   return lunette.loss.simclr(z1, z2, {temperature = self.temperature}), h, z
 end
 
+-- One positive among the 2n - 1 other samples.
+function SimCLR:plateau(n) return math.log(2 * n - 1) end -- luacheck: ignore 212
+
 -- Projector and temperature after lightly's CIFAR-10 benchmark; solo-learn: 2048, 256 at 0.2.
 return method.define("simclr", SimCLR, "contrast two views of an image with all other images of the batch", {
   projector = settings.widths({512, 128}),

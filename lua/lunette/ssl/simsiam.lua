@@ -13,10 +13,17 @@ local SimSiam = method.class("SimSiam")
 
 function SimSiam:build(o)
   local out = o.projector[#o.projector]
+  self.stop_gradient = o.stop_gradient
   self:child("encoder", o.encoder)
   self:child("projector", heads.mlp(o.encoder.features_out, o.projector,
     {batch_norm = true, last_batch_norm = "plain", seed = o.seed, name = "projector."}))
   self:child("predictor", heads.mlp(out, {o.predictor, out}, {batch_norm = true, seed = o.seed, name = "predictor."}))
+end
+
+-- The loss of predictions p and targets z (n,d). The op stops the gradient to z; without that, it is written out.
+function SimSiam:direction(p, z)
+  if self.stop_gradient then return lunette.loss.simsiam(p, z:detach()) end
+  return -(p:normalize() * z:normalize()):sum({2}):mean()
 end
 
 function SimSiam:loss(views)
@@ -27,7 +34,7 @@ function SimSiam:loss(views)
     z[v] = self.projector(h[v])
     p[v] = self.predictor(z[v])
   end
-  local loss = (lunette.loss.simsiam(p[1], z[2]:detach()) + lunette.loss.simsiam(p[2], z[1]:detach())) * 0.5
+  local loss = (self:direction(p[1], z[2]) + self:direction(p[2], z[1])) * 0.5
   return loss, method.stacked(h), method.stacked(z)
 end
 
@@ -35,4 +42,5 @@ end
 return method.define("simsiam", SimSiam, "predict the other view's embedding, its gradient stopped", {
   projector = settings.widths({2048, 2048, 2048}),
   predictor = settings.width(512, "width of the predictor's hidden layer"),
+  stop_gradient = settings.switch(true, "no gradient to the other view's embedding; false: with it, to see it collapse"),
 })

@@ -21,7 +21,7 @@ SwAV.needs_others = "an assignment is over the batch"
 function SwAV:build(o)
   local out = o.projector[#o.projector]
   self.temperature, self.freeze_epochs, self.queue_from_epoch = o.temperature, o.freeze_epochs, o.queue_from_epoch
-  self.sinkhorn = {epsilon = o.epsilon, iterations = o.iterations}
+  self.sinkhorn, self.balance = o.sinkhorn, {epsilon = o.epsilon, iterations = o.iterations}
   self:child("encoder", o.encoder)
   self:child("projector", heads.mlp(o.encoder.features_out, o.projector, {batch_norm = true, seed = o.seed, name = "projector."}))
   self:parameter("prototypes", {o.prototypes, out})
@@ -44,12 +44,13 @@ end
 -- Targets (n, prototypes) of the n embeddings of full-size view a.
 function SwAV:assignment(a, scores)
   return lunette.no_grad(function()
+    if not self.sinkhorn then return ops.softmax(scores * (1 / self.balance.epsilon)) end
     local queue, n = self.queues[a], scores:shape()[1]
     if not (queue and self.epoch >= self.queue_from_epoch and queue:full()) then
-      return lunette.loss.sinkhorn(scores, self.sinkhorn)
+      return lunette.loss.sinkhorn(scores, self.balance)
     end
     local all = ops.cat(scores, ops.linear(queue.rows, self.prototypes), 1)
-    return lunette.loss.sinkhorn(all, self.sinkhorn):narrow(1, 1, n)
+    return lunette.loss.sinkhorn(all, self.balance):narrow(1, 1, n)
   end)
 end
 
@@ -75,6 +76,8 @@ function SwAV:loss(views)
   return loss * (1 / (2 * (#views - 1))), h:narrow(1, 1, 2 * n), z:narrow(1, 1, 2 * n)
 end
 
+function SwAV:plateau() return math.log(self.prototypes:shape()[1]), 0 end
+
 function SwAV:before_update()
   if self.epoch <= self.freeze_epochs then self.prototypes.grad = nil end
 end
@@ -95,6 +98,7 @@ return method.define("swav", SwAV, "predict, from each view, the other views' ba
   temperature = settings.temperature(0.1),
   epsilon = settings.temperature(0.05, "smoothness of the assignment: scores are divided by it"),
   iterations = settings.width(3, "iterations of Sinkhorn-Knopp"),
+  sinkhorn = settings.switch(true, "balanced assignments; false: plain softmax(scores / epsilon), to see it collapse"),
   freeze_epochs = settings.epochs(1, "first epochs in which the prototypes stay as drawn"),
   queue = settings.epochs(0, "embeddings of earlier batches in each assignment; 0 = none"),
   queue_from_epoch = settings.epochs(15, "first epoch in which the queue is filled, and used once it is full"),

@@ -51,23 +51,14 @@ local function regularizer_of(env, stage, method, dataset, norm)
   end
 end
 
--- kNN accuracy of the encoder as it is: the first `monitor` training images are the bank, the next half as many the
--- queries. Labels are read for this figure alone. nil where it is switched off or there are too few images.
-local function monitor_of(stage, method, dataset, norm)
-  local bank = math.min(stage.monitor or 0, dataset.images:shape()[1] * 2 // 3)
-  if bank < 2 or not dataset.labels then return function() return nil end end
-  local queries = math.max(1, bank // 2)
-  return function()
-    method:eval()
-    local top1 = lunette.scope(function()
-      local h <close> = setup.features(method.encoder, dataset.images:narrow(1, 1, bank + queries), {batch = stage.batch, norm = norm})
-      return lunette.probe.knn{features = h:narrow(1, 1, bank), labels = dataset.labels:narrow(1, 1, bank),
-        test_features = h:narrow(1, bank + 1, bank + queries), test_labels = dataset.labels:narrow(1, bank + 1, bank + queries),
-        classes = dataset.classes and #dataset.classes, k = math.min(20, bank), temperature = 0.07}.top1
-    end)
-    method:train()
-    return top1
-  end
+-- The stage's monitor, or nil. What the epochs before a resumption warned of is known, not said again.
+local function monitor_of(stage, env, dataset, norm)
+  if not stage.monitor then return nil end
+  local options = {dataset = dataset, norm = norm, batch = stage.batch, on_warning = env.warn}
+  for name, value in pairs(stage.monitor) do options[name] = value end
+  local monitor = lunette.monitor(options)
+  monitor:replay(env.earlier_metrics())
+  return monitor
 end
 
 -- Weights and optimizer buffers of a checkpoint folder; `info.extra` holds the rest of the progress.
@@ -78,9 +69,23 @@ local function write_checkpoint(method, optimizer)
   end
 end
 
+-- Numbers as texts that hold every bit, and back.
+local function texts_of(numbers)
+  local texts = {}
+  for name, value in pairs(numbers or {}) do texts[name] = ("%a"):format(value) end
+  return next(texts) and texts
+end
+
+local function numbers_of(texts)
+  local numbers = {}
+  for name, text in pairs(texts or {}) do numbers[name] = tonumber(text) end
+  return numbers
+end
+
 local function save(env, method, optimizer, p)
   env.save_checkpoint(p.epoch, write_checkpoint(method, optimizer),
-    {batch = p.batch, step = p.step, loss_sum = ("%a"):format(p.loss_sum), extra_sum = ("%a"):format(p.extra_sum)})
+    {batch = p.batch, step = p.step, loss_sum = ("%a"):format(p.loss_sum), extra_sum = ("%a"):format(p.extra_sum),
+     seen = texts_of(p.seen)})
 end
 
 local function load(state, method, optimizer)
@@ -88,7 +93,7 @@ local function load(state, method, optimizer)
   method:load_state(lunette.weights.load(state.folder .. "/weights.safetensors"))
   optimizer:load_state(lunette.weights.load(state.folder .. "/optimizer.safetensors"), extra.step)
   return {epoch = state.epoch, batch = extra.batch, step = extra.step, loss_sum = tonumber(extra.loss_sum),
-          extra_sum = tonumber(extra.extra_sum)}
+          extra_sum = tonumber(extra.extra_sum), seen = numbers_of(extra.seen)}
 end
 
 -- A row of the training loop as the progress line takes it.
@@ -134,17 +139,16 @@ function pretrain.run(stage, env)
                                      seed = env.seed,
                                      threads = stage.loader_threads}
   local regularize = regularizer_of(env, stage, method, dataset, norm)
-  local monitor = monitor_of(stage, method, dataset, norm)
   local progress = env.resume_state and load(env.resume_state, method, optimizer) or nil
   local last
   lunette.train{
     method = method, loader = loader, optimizer = optimizer, epochs = stage.epochs, start = progress,
     learning_rate = schedule_of(stage, loader.batches), regularize = regularize,
+    monitor = monitor_of(stage, env, dataset, norm),
     weight_decay = decay_of(stage.optim, stage.epochs * loader.batches),
     on_step = function(row) env.progress:update(shown(row, stage, loader)) end,
     on_epoch = function(row, p)
       last = row
-      row.knn_top1 = monitor()
       env.metrics(row)
       env.progress:epoch(shown(row, stage, loader))
       if p.epoch % stage.save.every_epochs == 0 and p.epoch < stage.epochs then save(env, method, optimizer, p) end

@@ -49,12 +49,7 @@ local pretrain_fields = {
   save = training.save,
   size = t.integer { min = 8, max = 1024, doc = "height and width of the views in pixels; without it, the images'" },
   loader_threads = t.integer { default = 1, min = 1, max = 256, doc = "background threads that make views; changes no number" },
-  monitor = t.integer {
-    default = 1000,
-    min = 0,
-    max = 1000000,
-    doc = "training images for the kNN accuracy logged after each epoch, with half as many queries; labels serve this alone; 0 = off",
-  },
+  monitor = training.monitor,
 }
 
 -- Every method of lunette.ssl is a task; its settings stand in its own file.

@@ -158,6 +158,32 @@ training.save = t.record {
   },
 }
 
+local function switch(doc) return t.boolean { default = true, doc = doc } end
+
+--- See lunette.monitor for what the figures are.
+training.monitor = t.record {
+  default = {},
+  off = true,
+  short = "images",
+  doc = "figures and warnings while it trains; a number is that of the images, false switches all of it off",
+  fields = {
+    images = t.integer {
+      default = 1000,
+      min = 0,
+      max = 1000000,
+      doc = "training images on which the encoder is measured, with half as many queries; labels serve kNN and probe alone; 0 = none",
+    },
+    every = t.integer { default = 1, min = 1, max = 100000, doc = "epochs between two measurements of the encoder" },
+    knn = switch "accuracy of nearest neighbours",
+    probe = switch "accuracy of a linear probe",
+    spectrum = switch "RankMe and alpha-ReQ of the representations",
+    qscore = switch "mean Q-Score, and the share of images without any highly active feature",
+    epsilon = training.epsilon,
+    collapse = switch "spread and rank of the embeddings, and the warnings of a collapse",
+    plateau = switch "warning of a loss that stays at that of a uniform guess",
+  },
+}
+
 training.epochs = t.integer { required = true, min = 1, max = 100000, doc = "passes over the data" }
 training.batch = t.integer { required = true, min = 2, max = 65536, doc = "images per step" }
 

@@ -17,7 +17,8 @@ types.number = maker "number" -- min, max, above (exclusive lower bound)
 types.integer = maker "integer" -- min, max; a float without fraction passes and becomes an integer
 types.boolean = maker "boolean"
 types.list = maker "list" -- of = type, min_items, max_items
-types.record = maker "record" -- fields = {name -> type}
+-- fields = {name -> type}; off = true: `false` switches it off; short = "key": a number stands for {key = it}
+types.record = maker "record"
 types.map = maker "map" -- of = type, pattern for the keys, expects
 -- variants = {kind -> {fields=, doc=}}, told apart by the key `tag`, "kind" unless said; default_kind; off = true: `false`
 -- switches it off

@@ -64,6 +64,7 @@ bool lunb_retry(lua_State *L, int st); /* memory was short and garbage was colle
 void lunb_open_gc(lua_State *L);       /* adds scope, keep, no_grad, memory, debug ... to the table on the top */
 
 void lunb_open_machine(lua_State *L); /* adds machine() (lua_machine.c) */
+void lunb_open_profile(lua_State *L); /* adds profile() (lua_profile.c) */
 
 /* ---- errors (lua_error.c) ---- */
 /* Raise with the position of the nearest caller outside the embedded library. */

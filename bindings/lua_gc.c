@@ -197,5 +197,6 @@ void lunb_open_gc(lua_State *L) {
   metatable(L, GRAD, grad_close);
   luaL_setfuncs(L, functions, 0);
   luaL_newlib(L, switches);
+  lunb_open_profile(L);
   lua_setfield(L, -2, "debug");
 }

@@ -13,6 +13,7 @@ typedef struct {
   lun_signature sig;
   lun_kernel_fn kernel[LUN_NDEVICES];
   uint32_t keep_args, keep_outs; /* bit masks */
+  lun_op_profile profile;
 } luni_entry;
 
 struct lun_context {
@@ -37,6 +38,10 @@ struct lun_context {
   /* tape */
   bool grad_enabled, trace_nan;
   uint64_t sequence;
+  struct {
+    bool on, backward; /* backward: inside lun_backward */
+    double nested;     /* seconds of the ops that the running one ran */
+  } profile;
   volatile sig_atomic_t interrupted;
 };
 
@@ -72,6 +77,14 @@ void luni_registry_free(lun_context *c);
 bool luni_call_needs_grad(const lun_context *c, const luni_entry *e, const lun_call *call);
 int luni_record(lun_context *c, const luni_entry *e, const lun_call *given, lun_call *call);
 void luni_node_release(lun_node *n);
+
+/* profile.c: between begin and run or gradient lies what is measured; only while c->profile.on. */
+typedef struct {
+  double start, outer;
+} luni_span;
+luni_span luni_profile_begin(lun_context *c);
+void luni_profile_run(lun_context *c, luni_entry *e, luni_span s);      /* a run of the op */
+void luni_profile_gradient(lun_context *c, luni_entry *e, luni_span s); /* its gradient, ops it ran included */
 
 /* dispatch.c */
 void luni_call_outputs_release(lun_call *call);

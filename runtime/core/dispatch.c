@@ -136,8 +136,8 @@ static void name_the_op(lun_context *c, const lun_op *op) {
   lun_fail(c, c->code, "%s: %.900s", op->name, text);
 }
 
-int lun_run(lun_context *c, const lun_op *op, const lun_arg *args, lun_tensor **outs) {
-  const luni_entry *e = luni_find(c, op->name);
+static int run(lun_context *c, const luni_entry *e, const lun_arg *args, lun_tensor **outs) {
+  const lun_op *op = e->row;
   lun_call call = {.ctx = c, .op = op, .nargs = e->sig.nargs, .nouts = e->sig.nouts, .threads = c->threads};
   lun_tensor *made[LUN_MAX_ARGS] = {NULL};
   for (int k = 0; k < e->sig.nouts; k++) outs[k] = NULL;
@@ -165,6 +165,15 @@ int lun_run(lun_context *c, const lun_op *op, const lun_arg *args, lun_tensor **
   }
   for (int k = 0; k < call.nouts; k++) outs[k] = call.out[k];
   return LUN_OK;
+}
+
+int lun_run(lun_context *c, const lun_op *op, const lun_arg *args, lun_tensor **outs) {
+  luni_entry *e = luni_find(c, op->name);
+  if (!c->profile.on) return run(c, e, args, outs);
+  luni_span span = luni_profile_begin(c);
+  int st = run(c, e, args, outs);
+  luni_profile_run(c, e, span);
+  return st;
 }
 
 int lun_do(lun_context *c, const char *name, lun_tensor **outs, const char *fmt, ...) {

@@ -239,9 +239,12 @@ static int run_node(lun_node *n, heap *h, bool keep_graph) {
     return lun_fail(c, LUN_EARG,
                     "backward: this graph was already used and freed; pass keep_graph = true the first time");
   lun_tensor *din[LUN_MAX_ARGS] = {NULL};
-  int st = recompute_inputs(n);
   n->call.threads = c->threads;
+  bool profiled = c->profile.on;
+  luni_span span = profiled ? luni_profile_begin(c) : (luni_span){0};
+  int st = recompute_inputs(n);
   if (!st) st = n->entry->row->grad(&n->call, n->dout, din);
+  if (profiled) luni_profile_gradient(c, luni_find(c, n->entry->row->name), span);
   /* Free what this node held before its inputs' gradients are passed on: this is what bounds the peak. */
   for (int k = 0; k < LUN_MAX_OUTS; k++) lun_release(n->dout[k]), n->dout[k] = NULL;
   for (int i = 0; i < n->call.nargs; i++) {
@@ -277,7 +280,8 @@ int lun_backward(lun_tensor *t, lun_tensor *seed, bool keep_graph) {
     for (int i = 0; same && i < t->ndim; i++) same = seed->shape[i] == t->shape[i];
     if (!same) return lun_fail(c, LUN_ESHAPE, "backward: the gradient must have the tensor's shape and dtype");
   }
-  bool was = lun_enable_grad(c, false);
+  bool was = lun_enable_grad(c, false), nested = c->profile.backward;
+  c->profile.backward = true;
   lun_tensor *g = lun_retain(seed);
   int st = g ? LUN_OK : lun_do(c, "full_like", &g, "tf", t, 1.0);
   heap h = {0};
@@ -297,5 +301,6 @@ int lun_backward(lun_tensor *t, lun_tensor *seed, bool keep_graph) {
   }
   luni_free(c, h.v, h.cap * (int64_t)sizeof *h.v);
   lun_enable_grad(c, was);
+  c->profile.backward = nested;
   return st;
 }

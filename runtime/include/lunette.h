@@ -183,6 +183,20 @@ const lun_signature *lun_op_signature(const lun_context *c, const lun_op *op);
 /* args: signature->nargs entries, in order. outs: signature->nouts entries, filled with new references. */
 int lun_run(lun_context *c, const lun_op *op, const lun_arg *args, lun_tensor **outs);
 
+/* ---- where the time goes ----
+** Seconds are wall time; the time of ops that an op ran is theirs, so forward_seconds and within_seconds of all ops add
+*up
+** to the time spent in ops. Work a device does after the call returned is not in them. */
+typedef struct {
+  int64_t forward, backward, within;
+  double forward_seconds;  /* runs outside a backward pass */
+  double backward_seconds; /* of its gradient, with everything that ran for it */
+  double within_seconds;   /* runs inside a backward pass: the same time as backward_seconds, by the op that took it */
+} lun_op_profile;
+void lun_profile(lun_context *c, bool on); /* on: counts from zero; off: the counters stay as they are */
+bool lun_profiling(const lun_context *c);
+lun_op_profile lun_profile_of(const lun_context *c, const lun_op *op);
+
 /* Keep a message and return its code: `return lun_fail(c, LUN_ESHAPE, "softmax: ...")`. */
 int lun_fail(lun_context *c, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

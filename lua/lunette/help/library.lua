@@ -1,6 +1,12 @@
 -- The Lua library by module: name, usage and a sentence. A test compares it with what is there.
 
 local library = {
+  {"debug.trace_nan", "lunette.debug.trace_nan(on)", "While on, the first op whose output holds a NaN raises and names itself."},
+  {"debug.profile", "rows, ... = lunette.debug.profile(f, ...)",
+    "f(...), and for every op that ran: {op =, seconds =, forward =, forward_seconds =, backward =, backward_seconds =, within =, "
+      .. "within_seconds =}, the costliest first: runs outside a backward pass; its gradient with all that ran for it; runs within "
+      .. "a backward pass, that same time by the op that took it. seconds is forward and within, each op's own time; rows.seconds is "
+      .. "all of f. tostring(rows) is a table to read."},
   {"nn.Conv2d", "lunette.nn.Conv2d(in, out, kernel, {stride = 1, padding = 0, bias = false, init =})",
     "A convolution of images (n,c,h,w)."},
   {"nn.Linear", "lunette.nn.Linear(in, out, {bias = true, init =})", "x (n,in) times weight (out,in), transposed, plus bias."},

@@ -3,6 +3,7 @@
 local lunette = require "lunette"
 local json = require "lunette.json"
 local sys = require "lunette.sys"
+local support = dofile((arg[0]:match "^(.*)/[^/]*$" or ".") .. "/bench_support.lua")
 local loss = lunette.loss
 
 local N = 256
@@ -49,19 +50,8 @@ local function measure(run, inputs)
       times[round] = took
     end
   end
-  table.sort(times)
-  return times[5], times[7] - times[3]
-end
-
-local folder = arg[0]:match "^(.*)/[^/]*$" or "."
-local python = os.getenv "LUNETTE_PYTHON" or "python3"
-
--- PyTorch's seconds per call and its version; nothing where it is not there.
-local function peer(name, sizes)
-  local command = ("OMP_NUM_THREADS=%d %s %s/peers/losses.py %s %d %d %d 2>/dev/null"):format(lunette.threads(), python, folder, name,
-    N, sizes.d or 0, sizes.k or 0)
-  local pipe <close> = io.popen(command)
-  return tonumber(pipe:read "l"), pipe:read "l"
+  times[0] = nil
+  return support.median(times)
 end
 
 local wanted = {}
@@ -72,8 +62,9 @@ for _, case in ipairs(cases) do
     local value, spread = measure(run, make(sizes))
     local row = {bench = "losses", case = name, n = N, d = sizes.d, k = sizes.k, unit = "ms", better = "lower", value = value * 1e3,
       spread = spread * 1e3, threads = lunette.threads()}
-    local seconds, version = peer(name, sizes)
-    if seconds then row.peer, row.peer_value, row.ratio = "PyTorch " .. version, seconds * 1e3, seconds / value end
+    local lines = support.peer("losses", name, N, sizes.d or 0, sizes.k or 0)
+    local seconds = lines and tonumber(lines[1])
+    if seconds then row.peer, row.peer_value, row.ratio = support.torch(), seconds * 1e3, seconds / value end
     print(json.encode(row))
   end
 end

@@ -2,6 +2,7 @@
 -- 2 x 128 views of 32x32, NT-Xent, backward, SGD. Prints one line of JSON; see README.md beside it.
 local lunette = require "lunette"
 local sys = require "lunette.sys"
+local support = dofile((arg[0]:match "^(.*)/[^/]*$" or ".") .. "/bench_support.lua")
 
 local precision, steps, width = arg[1] or "f32", tonumber(arg[2] or 5), math.tointeger(tonumber(arg[3] or 64))
 local encoder = lunette.models.resnet18{stem = "cifar", width = width, precision = precision, seed = 1}
@@ -26,11 +27,6 @@ for i = 1, steps + 2 do
   if i > 2 then wall[#wall + 1], cpu[#cpu + 1] = sys.monotonic() - w, os.clock() - c end
 end
 
-local function median(list)
-  table.sort(list)
-  return list[(#list + 1) // 2]
-end
-
 local function peak_rss()
   for line in io.lines("/proc/self/status") do
     local kb = line:match("^VmHWM:%s+(%d+)")
@@ -50,9 +46,10 @@ local function peer(threads)
   return tonumber(out:match("= ([%d.]+) img/s")), tonumber(out:match("RSS (%d+) MB")), version
 end
 
-local w, c = median(wall), median(cpu)
+local w, spread = support.median(wall)
+local c = support.median(cpu)
 local row = {bench = "simclr_step", precision = precision, width = width, unit = "views/s", better = "higher", value = 256 / w,
-  spread = 256 / wall[1] - 256 / wall[#wall], threads = lunette.threads(), cpu_seconds = c, peak_rss_mb = peak_rss() / 1e6,
+  spread = 256 * spread / w ^ 2, threads = lunette.threads(), cpu_seconds = c, peak_rss_mb = peak_rss() / 1e6,
   peak_tensor_mb = lunette.memory().peak_bytes / 1e6, loss = loss}
 if width == 64 then
   local peer_views, rss, version = peer(lunette.threads())

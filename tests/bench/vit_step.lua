@@ -2,6 +2,7 @@
 -- square of the class token as loss, backward, AdamW. Prints one line of JSON; see README.md beside it.
 local lunette = require "lunette"
 local sys = require "lunette.sys"
+local support = dofile((arg[0]:match "^(.*)/[^/]*$" or ".") .. "/bench_support.lua")
 
 local precision, steps, batch = arg[1] or "f32", math.tointeger(tonumber(arg[2] or 5)), math.tointeger(tonumber(arg[3] or 256))
 local encoder = lunette.models.vit_tiny{patch = 4, image = 32, precision = precision, seed = 1}
@@ -20,11 +21,6 @@ local function step()
   return sys.monotonic() - start, loss
 end
 
-local function median(list)
-  table.sort(list)
-  return list[(#list + 1) // 2]
-end
-
 local function peak_rss()
   for line in io.lines("/proc/self/status") do
     local kb = line:match("^VmHWM:%s+(%d+)")
@@ -32,19 +28,14 @@ local function peak_rss()
   end
 end
 
--- The peer's times, its memory and its version, measured now; nothing where it cannot run.
+-- The peer's times and its memory, measured now; nothing where it cannot run.
 local function peer()
-  local python = os.getenv "LUNETTE_PYTHON" or "python3"
-  local version = io.popen(python .. " -c 'import torch; print(torch.__version__)' 2>/dev/null"):read("l")
-  if not version or precision ~= "f32" then return end
-  local here = arg[0]:match("^(.*)/[^/]*$") or "."
   local times, memory = {}, nil
-  local command = ("OMP_NUM_THREADS=%d %s %s/peers/vit_step.py %d %d"):format(lunette.threads(), python, here, steps, batch)
-  for line in io.popen(command):lines() do
+  for _, line in ipairs(precision == "f32" and support.peer("vit_step", steps, batch) or {}) do
     times[#times + 1] = tonumber(line)
     memory = tonumber(line:match("^memory ([%d.]+)")) or memory
   end
-  return #times > 0 and times, memory, version
+  return #times > 0 and times, memory
 end
 
 local times, loss = {}, nil
@@ -53,13 +44,13 @@ for i = 1, steps + 2 do
   seconds, loss = step()
   if i > 2 then times[#times + 1] = seconds end
 end
-local own = median(times)
+local own, spread = support.median(times)
 local row = {bench = "vit_step", precision = precision, unit = "images/s", better = "higher", value = batch / own,
-  spread = batch / times[(#times + 3) // 4] - batch / times[(3 * #times + 1) // 4], threads = lunette.threads(), loss = loss,
+  spread = batch * spread / own ^ 2, threads = lunette.threads(), loss = loss,
   peak_rss_mb = peak_rss()}
-local theirs, memory, version = peer()
+local theirs, memory = peer()
 if theirs then
-  row.peer, row.peer_value, row.peer_rss_mb = "PyTorch " .. version, batch / median(theirs), memory
+  row.peer, row.peer_value, row.peer_rss_mb = support.torch(), batch / support.median(theirs), memory
   row.ratio = row.value / row.peer_value
 end
 print(require "lunette.json".encode(row))

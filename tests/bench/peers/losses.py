@@ -1,4 +1,4 @@
-"""losses.py NAME n d k: seconds of one loss, forward and backward, in PyTorch, and its version, a line each.
+"""losses.py NAME n d k: seconds of one loss, forward and backward, in PyTorch.
 
 The losses as their authors' code writes them; see ../losses.lua.
 """
@@ -118,7 +118,6 @@ def main():
         else:
             times.append(took)
     print(statistics.median(times))
-    print(torch.__version__)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ static int check_qkv(lun_call *c, int arg, int64_t heads) {
   char s[128];
   LUN_TRY(need_activation(c, arg));
   if (heads < 1) return lun_bad(c, LUN_EARG, "heads must be at least 1, got %lld", (long long)heads);
-  if (t->ndim != 3 || t->shape[2] % (3 * heads))
+  if (t->ndim != 3 || t->shape[2] % 3 || t->shape[2] / 3 % heads)
     return lun_bad(c, LUN_ESHAPE, "%s must be (batch, tokens, 3 d) with d a multiple of heads, %lld, got %s",
                    lun_arg_name(c, arg), (long long)heads, lun_shape_text(t->ndim, t->shape, s, sizeof s));
   return LUN_OK;

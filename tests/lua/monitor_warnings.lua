@@ -33,7 +33,7 @@ end
 
 local cases = {
   {"byol", "without predictor", {predictor = 0}, {predictor = 32}, {lr = 0.1, epochs = 8}, "collapse"},
-  {"simsiam", "without stop-gradient", {predictor = 32, stop_gradient = false}, {predictor = 32}, {lr = 0.3, epochs = 8}, "rank"},
+  {"simsiam", "without stop-gradient", {predictor = 32, stop_gradient = false}, {predictor = 32}, {lr = 0.3, epochs = 16}, "rank"},
   {"swav", "without Sinkhorn-Knopp", {prototypes = 16, sinkhorn = false}, {prototypes = 16},
     {optim = "adamw", lr = 3e-3, n = 240, batch = 48, epochs = 6}, "floor"},
 }

@@ -1,12 +1,10 @@
 /* blocks.c: large host blocks from one range of addresses, whose freed pages are handed out again.
 **
 ** A training step asks for the same sizes again and again; giving pages back each time would fault them in anew, page
-*by
-** page, which costs more than the arithmetic on them. So freed ranges stay resident, neighbours are joined, and a
-*request
-** takes the smallest range that holds it. What is resident never exceeds the largest amount that was in use at once
-*plus
-** a little: beyond that the largest free ranges give their pages back first. So the process stays near its true peak.
+** by page, which costs more than the arithmetic on them. So freed ranges stay resident, neighbours are joined, and a
+** request takes the smallest range that holds it. What is resident never exceeds the largest amount that was in use at
+** once plus a little: beyond that the largest free ranges give their pages back first. So the process stays near its
+** true peak.
 */
 #include "core.h"
 
@@ -106,11 +104,12 @@ static char *take(struct luni_blocks *k, range **link, int64_t size) {
 
 void *luni_block_alloc(lun_context *c, int64_t bytes) {
   struct luni_blocks *k = c->blocks_kept;
-  int64_t size = rounded(bytes);
+  int64_t size = 0;
   char *p = NULL;
   pthread_mutex_lock(&k->lock);
-  if ((k->reserved || reserve(k)) && k->used + size <= k->memory) {
+  if ((k->reserved || reserve(k)) && bytes <= k->memory - k->used) { /* so that rounding up cannot overflow */
     range **best = NULL;
+    size = rounded(bytes);
     for (range **link = &k->free; *link; link = &(*link)->next) {
       int64_t room = (*link)->end - (*link)->start;
       if (room >= size && (!best || room < (*best)->end - (*best)->start)) best = link;
@@ -127,16 +126,18 @@ void *luni_block_alloc(lun_context *c, int64_t bytes) {
 }
 
 /* Joins b to a where it follows it directly; what lies between their dirty parts counts as dirty. */
-static bool join(struct luni_blocks *k, range *a, range *b) {
-  if (a->end != b->start) return false;
+static void join(struct luni_blocks *k, range *a, range *b) {
+  if (a->end != b->start) return;
   k->resident -= a->dirty_end - a->dirty + b->dirty_end - b->dirty;
-  if (a->dirty == a->dirty_end) a->dirty = b->dirty;
-  a->dirty_end = b->dirty == b->dirty_end && a->dirty != b->dirty ? a->dirty_end : b->dirty_end;
+  if (a->dirty == a->dirty_end) {
+    a->dirty = b->dirty;
+    a->dirty_end = b->dirty_end;
+  } else if (b->dirty != b->dirty_end)
+    a->dirty_end = b->dirty_end;
   a->end = b->end;
   a->next = b->next;
   k->resident += a->dirty_end - a->dirty;
   free(b);
-  return true;
 }
 
 void luni_block_free(lun_context *c, void *p, int64_t bytes) {

@@ -44,7 +44,8 @@ function setup.norm(env, reference)
   return loaded[key]
 end
 
--- "auto": bf16 where the CPU multiplies it natively (AMX), else f32; what the backbone says, if it does.
+-- "auto": bf16 where the CPU multiplies it faster than f32 (AMX, AMD's AVX-512 bf16), else f32; what the
+-- backbone says, if it does.
 function setup.precision(env)
   local p = env.precision or "auto"
   if p ~= "auto" then return p end

@@ -13,6 +13,7 @@
 
 #define LUN_DNNL_COMMON(X)                                                                                             \
   X(version)                                                                                                           \
+  X(sgemm)                                                                                                             \
   X(get_effective_cpu_isa)                                                                                             \
   X(engine_create)                                                                                                     \
   X(engine_destroy)                                                                                                    \

@@ -1,7 +1,6 @@
 /* winograd_tiles.c: the transforms of winograd_tiles.h. Each handles a vector of channels of a tile at a time, the
- *tile's columns
- ** first, then its rows; what passes between the two stays in the first-level cache.
- */
+** tile's columns first, then its rows; what passes between the two stays in the first-level cache.
+*/
 #include "cpu/isa/winograd_tiles.h"
 
 #include <string.h>
@@ -70,33 +69,46 @@ INLINE void weights3(const vec *u, int s, vec *o) {
   o[0] = first, o[s] = b * (1.0f / 6) + e * (1.0f / 12), o[2 * s] = last;
 }
 
-/* Where the pixels of a tile lie: `size` x `size` of them from row top and column left; NULL outside the image. */
-INLINE void locate(const lun_tiled *x, int64_t tile, int64_t size, int64_t border, char *at[]) {
-  int64_t per = x->across * x->down, image = tile / per, element = lun_dtype_size(x->dtype);
+/* Where the pixels of a tile lie: `size` x `size` of them from row top and column left; `outside` where they are not in
+** the image. */
+INLINE void locate(const lun_tiled *x, int64_t tile, int64_t size, int64_t border, const void *outside, char *at[]) {
+  int64_t per = x->across * x->down, image = tile / per, pixel = x->channels * lun_dtype_size(x->dtype);
   int64_t top = tile % per / x->across * 4 - border, left = tile % per % x->across * 4 - border;
-  for (int64_t i = 0; i < size; i++)
+  char *row = (char *)x->data + ((image * x->height + top) * x->width + left) * pixel;
+  for (int64_t i = 0; i < size; i++, row += x->width * pixel)
     for (int64_t j = 0; j < size; j++) {
       int64_t h = top + i, w = left + j;
       bool inside = h >= 0 && h < x->height && w >= 0 && w < x->width;
-      at[i * size + j] =
-          inside ? (char *)x->data + ((image * x->height + h) * x->width + w) * x->channels * element : NULL;
+      at[i * size + j] = inside ? row + j * pixel : (char *)(uintptr_t)outside;
     }
 }
 
+/* The six rows of t, each transformed by f, written to their planes. */
+#define ROWS(f, t, to, plane)                                                                                          \
+  _Pragma("GCC unroll 6") for (int r_ = 0; r_ < 6; r_++) {                                                             \
+    vec o_[6];                                                                                                         \
+    f(t + 6 * r_, 1, o_);                                                                                              \
+    _Pragma("GCC unroll 6") for (int j_ = 0; j_ < 6; j_++) * (vec *)(to + (6 * r_ + j_) * plane) = o_[j_];             \
+  }
+
 INLINE void input(const lun_tiled *x, int64_t first, int64_t n, float *v, int64_t plane, bool bf16) {
-  static const _Alignas(64) char zero[4 * LANES];
   for (int64_t i = 0; i < n; i++) {
     char *at[PLANES];
-    locate(x, first + i, 6, 1, at);
+    locate(x, first + i, 6, 1, x->zero, at);
     for (int64_t c = 0; c < x->channels; c += LANES) {
-      vec d[PLANES];
-      for (int p = 0; p < PLANES; p++) d[p] = load(at[p] ? at[p] + c * (bf16 ? 2 : 4) : zero, bf16);
-      for (int j = 0; j < 6; j++) input6(d + j, 6, d + j);
-      float *to = v + i * x->channels + c;
-      for (int r = 0; r < 6; r++) {
-        input6(d + 6 * r, 1, d + 6 * r);
-        for (int j = 0; j < 6; j++) *(vec *)(to + (6 * r + j) * plane) = d[6 * r + j];
+      vec t[PLANES];
+      int64_t offset = c * (bf16 ? 2 : 4);
+#pragma GCC unroll 6
+      for (int j = 0; j < 6; j++) {
+        vec d[6];
+#pragma GCC unroll 6
+        for (int r = 0; r < 6; r++) d[r] = load(at[6 * r + j] + offset, bf16);
+        input6(d, 1, d);
+#pragma GCC unroll 6
+        for (int r = 0; r < 6; r++) t[6 * r + j] = d[r];
       }
+      float *to = v + i * x->channels + c;
+      ROWS(input6, t, to, plane)
     }
   }
 }
@@ -104,18 +116,21 @@ INLINE void input(const lun_tiled *x, int64_t first, int64_t n, float *v, int64_
 INLINE void gradient(const lun_tiled *y, int64_t first, int64_t n, float *z, int64_t plane, bool bf16) {
   for (int64_t i = 0; i < n; i++) {
     char *at[16];
-    locate(y, first + i, 4, 0, at);
+    locate(y, first + i, 4, 0, y->zero, at);
     for (int64_t c = 0; c < y->channels; c += LANES) {
-      vec d[6 * 6] = {{0}};
-      for (int r = 0; r < 4; r++)
-        for (int j = 0; j < 4; j++)
-          if (at[4 * r + j]) d[6 * r + j] = load(at[4 * r + j] + c * (bf16 ? 2 : 4), bf16);
-      for (int j = 0; j < 4; j++) gradient6(d + j, 6, d + j);
-      float *to = z + i * y->channels + c;
-      for (int r = 0; r < 6; r++) {
-        gradient6(d + 6 * r, 1, d + 6 * r);
-        for (int j = 0; j < 6; j++) *(vec *)(to + (6 * r + j) * plane) = d[6 * r + j];
+      vec t[PLANES];
+      int64_t offset = c * (bf16 ? 2 : 4);
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; j++) {
+        vec d[4], o[6];
+#pragma GCC unroll 4
+        for (int r = 0; r < 4; r++) d[r] = load(at[4 * r + j] + offset, bf16);
+        gradient6(d, 1, o);
+#pragma GCC unroll 6
+        for (int r = 0; r < 6; r++) t[6 * r + j] = o[r];
       }
+      float *to = z + i * y->channels + c;
+      ROWS(gradient6, t, to, plane)
     }
   }
 }
@@ -124,17 +139,27 @@ INLINE void output(const float *m, int64_t plane, const float *bias, const lun_t
                    bool bf16) {
   for (int64_t i = 0; i < n; i++) {
     char *at[16];
-    locate(y, first + i, 4, 0, at);
+    locate(y, first + i, 4, 0, NULL, at);
     for (int64_t c = 0; c < y->channels; c += LANES) {
-      vec d[PLANES], b = {0};
+      vec t[4 * 6], b = {0};
       const float *from = m + i * y->channels + c;
       if (bias) b = *(const vec *)(bias + c);
-      for (int p = 0; p < PLANES; p++) d[p] = *(const vec *)(from + p * plane);
-      for (int j = 0; j < 6; j++) output4(d + j, 6, d + j);
+#pragma GCC unroll 6
+      for (int j = 0; j < 6; j++) {
+        vec d[6];
+#pragma GCC unroll 6
+        for (int r = 0; r < 6; r++) d[r] = *(const vec *)(from + (6 * r + j) * plane);
+        output4(d, 1, d);
+#pragma GCC unroll 4
+        for (int r = 0; r < 4; r++) t[6 * r + j] = d[r];
+      }
+#pragma GCC unroll 4
       for (int r = 0; r < 4; r++) {
-        output4(d + 6 * r, 1, d + 6 * r);
+        vec o[4];
+        output4(t + 6 * r, 1, o);
+#pragma GCC unroll 4
         for (int j = 0; j < 4; j++)
-          if (at[4 * r + j]) store(at[4 * r + j] + c * (bf16 ? 2 : 4), d[6 * r + j] + b, bf16);
+          if (at[4 * r + j]) store(at[4 * r + j] + c * (bf16 ? 2 : 4), o[j] + b, bf16);
       }
     }
   }
@@ -161,15 +186,28 @@ static void any_output(const float *m, int64_t plane, const float *bias, const l
     output(m, plane, bias, y, first, n, false);
 }
 
-static void weights(const float *w, int64_t k, int64_t in, bool turned, float *u, int64_t plane) {
+/* Lane l of the transformed kernel: of w + l * step. */
+INLINE void kernels(const float *w, int64_t step, bool turned, vec *d) {
+  for (int i = 0; i < 3; i++)
+    for (int j = 0; j < 3; j++)
+      for (int l = 0; l < LANES; l++) d[6 * i + j][l] = w[step * l + (turned ? 8 - 3 * i - j : 3 * i + j)];
+  for (int j = 0; j < 3; j++) weights6(d + j, 6, d + j);
+  for (int r = 0; r < 6; r++) weights6(d + 6 * r, 1, d + 6 * r);
+}
+
+static void weights(const float *w, int64_t k, int64_t out, int64_t in, float *u, int64_t plane) {
+  for (int64_t o = k; o < k + LUN_WINOGRAD_CHANNELS; o += LANES)
+    for (int64_t c = 0; c < in; c++) {
+      vec d[PLANES];
+      kernels(w + (o * in + c) * 9, 9 * in, false, d);
+      for (int p = 0; p < PLANES; p++) *(vec *)(u + p * plane + c * out + o) = d[p];
+    }
+}
+
+static void turned(const float *w, int64_t k, int64_t in, float *u, int64_t plane) {
   for (int64_t c = 0; c < in; c += LANES) {
-    const float *from = w + (k * in + c) * 9;
     vec d[PLANES];
-    for (int i = 0; i < 3; i++)
-      for (int j = 0; j < 3; j++)
-        for (int l = 0; l < LANES; l++) d[6 * i + j][l] = from[9 * l + (turned ? 8 - 3 * i - j : 3 * i + j)];
-    for (int j = 0; j < 3; j++) weights6(d + j, 6, d + j);
-    for (int r = 0; r < 6; r++) weights6(d + 6 * r, 1, d + 6 * r);
+    kernels(w + (k * in + c) * 9, 9, true, d);
     for (int p = 0; p < PLANES; p++) *(vec *)(u + p * plane + k * in + c) = d[p];
   }
 }
@@ -187,5 +225,5 @@ static void weight_gradient(const float *du, int64_t plane, int64_t k, int64_t i
   }
 }
 
-const lun_winograd_tiles LUN_CAT2(lun_winograd, LUN_ISA) = {any_input, any_gradient, any_output, weights,
-                                                            weight_gradient};
+const lun_winograd_tiles LUN_CAT2(lun_winograd, LUN_ISA) = {any_input, any_gradient, any_output,
+                                                            weights,   turned,       weight_gradient};

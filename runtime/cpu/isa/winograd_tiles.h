@@ -6,8 +6,8 @@
 ** so 36 products a channel instead of 144. With V = B^T d B, U = G w G^T and Z = A dY A^T the sums over channels, and
 *for
 ** the weight gradient dw = G^T [ sum over tiles Z . V ] G those over tiles, are 36 matrix products (winograd.c).
-** Planes: one of the 36 positions p holds a matrix with a row per tile (V, M, Z) or per output channel (U), `plane`
-** elements from one to the next.
+** Planes: one of the 36 positions p holds a matrix with a row per tile (V, M, Z) or per channel (U), `plane`
+** elements from one to the next. U has a row per channel that is summed over, so that the products read it as it lies.
 */
 #ifndef LUN_CPU_WINOGRAD_TILES_H
 #define LUN_CPU_WINOGRAD_TILES_H
@@ -19,6 +19,7 @@ enum { LUN_WINOGRAD_PLANES = 36, LUN_WINOGRAD_CHANNELS = 16 }; /* channels come 
 /* Channels-last images, f32 or bf16, and their tiles: `across` x `down` an image, row by row, image by image. */
 typedef struct {
   void *data;
+  const void *zero; /* zeros for all channels of a pixel outside the image */
   lun_dtype dtype;
   int64_t channels, height, width, across, down;
 } lun_tiled;
@@ -30,9 +31,10 @@ typedef struct {
   void (*gradient)(const lun_tiled *dy, int64_t first, int64_t n, float *z, int64_t plane);
   /* Y of those tiles from m (36, n, channels), plus bias (channels) or NULL; pixels outside the image are dropped. */
   void (*output)(const float *m, int64_t plane, const float *bias, const lun_tiled *y, int64_t first, int64_t n);
-  /* U of the weights (out,in,3,3) of output channel k: u (36, out, in). turned: of the kernel rotated by 180 degrees.
-   */
-  void (*weights)(const float *w, int64_t k, int64_t in, bool turned, float *u, int64_t plane);
+  /* U of the weights (out,in,3,3) of output channels k .. k + 15: u (36, in, out). */
+  void (*weights)(const float *w, int64_t k, int64_t out, int64_t in, float *u, int64_t plane);
+  /* U of the kernels rotated by 180 degrees, of output channel k: u (36, out, in). */
+  void (*turned)(const float *w, int64_t k, int64_t in, float *u, int64_t plane);
   /* dw (out,in,3,3) of output channel k from du (36, out, in). */
   void (*weight_gradient)(const float *du, int64_t plane, int64_t k, int64_t in, float *dw);
 } lun_winograd_tiles;

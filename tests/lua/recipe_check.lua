@@ -34,6 +34,18 @@ t.case("the quickstart is valid and has the stages its readers expect", function
   t.equal(names, { "random_probe", "pretrain", "probe", "qscore", "regularized", "regularized_probe", "maps" })
 end)
 
+t.case("a monitor takes the epsilon of the recipe's Q-Scores, unless it says its own", function()
+  local function epsilon(parts)
+    local said, config = problems(small(parts))
+    t.equal(said, "")
+    return config.stages[1].monitor.epsilon
+  end
+  local qscore = '{ name = "q", task = "qscore", from = "pretrain", probe = "probe", data = "s:train", test = "s:test", epsilon = 1.5 }'
+  t.equal(epsilon(), 4.0)
+  t.equal(epsilon { more = qscore }, 1.5)
+  t.equal(epsilon { more = qscore, pretrain = "monitor = { epsilon = 3 }" }, 3.0)
+end)
+
 t.case("the other example recipes are valid", function()
   for _, name in ipairs { "cifar10_simclr.lua" } do
     local config, list = recipe.load(t.root .. "/examples/" .. name)

@@ -6,6 +6,7 @@ local like = require "lunette.recipe.like"
 local load = require "lunette.recipe.load"
 local node = require "lunette.recipe.node"
 local schema = require "lunette.recipe.schema"
+local training = require "lunette.recipe.schema.training"
 local suggest = require "lunette.suggest"
 
 local check = {}
@@ -486,6 +487,18 @@ local function cross_checks(config, nodes, ctx)
   end
 end
 
+-- A monitor that was not told otherwise asks at the epsilon of the recipe's own Q-Scores: on a narrow encoder hardly any
+-- feature lies 4 deviations above its mean, and all scores would be 0.
+local function settle_monitors(config)
+  local epsilon = training.epsilon.default
+  for i = #config.stages, 1, -1 do
+    if config.stages[i].task == "qscore" then epsilon = config.stages[i].epsilon end
+  end
+  for _, stage in ipairs(config.stages) do
+    if stage.monitor then stage.monitor.epsilon = stage.monitor.epsilon or epsilon end
+  end
+end
+
 --- check(root, errors) -> config, or nil with all mistakes in the list. `root` is the joined recipe as a node.
 function check.check(root, errors)
   local ctx = { errors = errors, stages = {}, position = math.huge }
@@ -523,6 +536,7 @@ function check.check(root, errors)
   if #errors > before then return nil end
   cross_checks(config, stage_nodes, ctx)
   if #errors > before then return nil end
+  settle_monitors(config)
   config.model.precision = config.model.precision or config.precision
   config.report.title = config.report.title or config.name
   return config

@@ -178,7 +178,7 @@ training.monitor = t.record {
     probe = switch "accuracy of a linear probe",
     spectrum = switch "RankMe and alpha-ReQ of the representations",
     qscore = switch "mean Q-Score, and the share of images without any highly active feature",
-    epsilon = training.epsilon,
+    epsilon = t.number { min = 0, max = 100, doc = "of the mean Q-Score; by default that of the recipe's first 'qscore' stage, or 4" },
     collapse = switch "spread and rank of the embeddings, and the warnings of a collapse",
     plateau = switch "warning of a loss that stays at that of a uniform guess",
   },

@@ -121,6 +121,17 @@ end
 
 local function correct(dir, stage) return read_json(("%s/figures/data/%s.json"):format(dir, stage)).correct end
 
+-- What the monitors warned of in pre-training, over all runs: "none", or each kind with the seeds that had it.
+local function warned(runs)
+  local kinds, text = {}, {}
+  for seed, r in ipairs(runs) do
+    for _, w in ipairs(r.results.pretrain.warnings or {}) do kinds[w.kind] = (kinds[w.kind] or "") .. " " .. seed end
+  end
+  for kind, seeds in pairs(kinds) do text[#text + 1] = kind .. ": seed" .. seeds end
+  table.sort(text)
+  return #text == 0 and "none" or table.concat(text, "; ")
+end
+
 -- A row of the table over all seeds. Intervals: the bootstrap's over the test images of all seeds together.
 local function row(name, runs)
   local column = function(stage, key)
@@ -137,15 +148,15 @@ local function row(name, runs)
   local gain, added = paired.bootstrap(before, after), paired.bootstrap(continued, regularized)
   local shown = function(d) return ("%+.1f [%+.1f, %+.1f]"):format(100 * d.difference, 100 * d.low, 100 * d.high) end
   local percent = function(stage) return 100 * column(stage, "top1") end
-  return ("| %s | %.1f | %.1f | %s | %.1f | %.3f | %.1f | %.1f | %s | %.0f |"):format(name, percent "random_probe", percent "probe",
+  return ("| %s | %.1f | %.1f | %s | %.1f | %.3f | %.1f | %.1f | %s | %s | %.0f |"):format(name, percent "random_probe", percent "probe",
     shown(gain), percent "knn", column("qscore", "auroc"), percent "continued_probe", percent "regularized_probe", shown(added),
-    column("pretrain", "seconds"))
+    warned(runs), column("pretrain", "seconds"))
 end
 
 assert(sys.mkdir_p(options.out))
 local lines = {
-  "| method | random | probe | gain | kNN | Q-Score AUROC | continued | with Q-Score | difference | seconds |",
-  "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+  "| method | random | probe | gain | kNN | Q-Score AUROC | continued | with Q-Score | difference | warnings | seconds |",
+  "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
 }
 for _, m in ipairs(methods) do
   if not options.methods or ("," .. options.methods .. ","):find("," .. m[1] .. ",", 1, true) then

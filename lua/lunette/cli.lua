@@ -1,4 +1,4 @@
---- The commands `lunette run`, `check`, `resume` and `report`.
+--- The commands on recipes and run directories: `lunette run`, `check`, `resume`, `report`, `diff`.
 
 local datafiles = require "lunette.recipe.datafiles"
 local progress = require "lunette.recipe.progress"
@@ -19,19 +19,28 @@ local OPTIONS = {
   ["--progress"] = { key = "progress", value = "MODE", choices = progress.modes, doc = "auto, bar, plain or none" },
 }
 
+local ORDER = { "run", "check", "resume", "report", "diff" }
+
+-- argument: what stands behind the options; what: how a message asks for it; count: how many there are, 1 unless said.
 local COMMANDS = {
-  run = { argument = "RECIPE", options = { "--out", "--set", "--smoke", "--progress", "--data-root" },
+  run = { argument = "RECIPE", what = "a recipe", options = { "--out", "--set", "--smoke", "--progress", "--data-root" },
     doc = "run a recipe, or a run directory anew" },
-  check = { argument = "RECIPE", options = { "--set", "--smoke", "--data-root" },
+  check = { argument = "RECIPE", what = "a recipe", options = { "--set", "--smoke", "--data-root" },
     doc = "say what is wrong with a recipe, or what it would do" },
-  resume = { argument = "DIR", options = { "--progress", "--data-root" }, doc = "go on with a run that was stopped" },
-  report = { argument = "DIR", options = {}, doc = "build report.html of a run anew, whatever state the run is in" },
+  resume = { argument = "DIR", what = "a run directory", options = { "--progress", "--data-root" }, doc = "go on with a run that was stopped" },
+  report = { argument = "DIR", what = "a run directory", options = {},
+    doc = "build report.html of a run anew, whatever state the run is in" },
+  diff = { argument = "A B", what = "two recipes or run directories", count = 2, options = {},
+    doc = "what differs between recipes or run directories: settings, and of two runs also data and results; exit code 1 if any" },
 }
+
+--- The commands' names, in the order in which one needs them.
+cli.commands = ORDER
 
 --- usage([command]) -> text
 function cli.usage(command)
   local lines = {}
-  local names = command and { command } or { "run", "check", "resume", "report" }
+  local names = command and { command } or ORDER
   for _, name in ipairs(names) do
     local spec = COMMANDS[name]
     lines[#lines + 1] = ("usage: lunette %s%s %s    %s"):format(name, #spec.options > 0 and " [options]" or "", spec.argument, spec.doc)
@@ -164,11 +173,24 @@ local function report_command(dir, out, err)
   local ok, path, warnings = pcall(require("lunette.report").write, dir)
   if not ok then
     err(("lunette report: %s"):format((tostring(path):gsub("^report: ", ""))))
-    return sys.stat(dir) and 1 or 2
+    -- Asked for on the wrong folder, or on a run that cannot be read.
+    return (sys.stat(dir .. "/config.json") or sys.stat(dir .. "/results.json")) and 1 or 2
   end
   for _, warning in ipairs(warnings) do err("lunette report: " .. warning) end
   out(("report: %s"):format(path))
   return 0
+end
+
+-- Exit codes as diff(1) has them.
+local function diff_command(a, b, out, err)
+  local diff = require "lunette.recipe.diff"
+  local comparison, message = diff.compare(a, b)
+  if not comparison then
+    err("lunette diff: " .. message)
+    return 2
+  end
+  for _, line in ipairs(diff.lines(comparison)) do out(line) end
+  return #comparison.found == 0 and 0 or 1
 end
 
 -- ---- run and resume ----
@@ -203,9 +225,7 @@ function cli.main(args, host)
   local command = args[1]
   local spec = COMMANDS[command]
   if not spec then
-    local names = {}
-    for name in pairs(COMMANDS) do names[#names + 1] = name end
-    err(("lunette: unknown command '%s'%s"):format(tostring(command), suggest.hint(command or "", names, true)))
+    err(("lunette: unknown command '%s'%s"):format(tostring(command), suggest.hint(command or "", ORDER, true)))
     return 2
   end
   if args[2] == "--help" or args[2] == "-h" then
@@ -213,12 +233,14 @@ function cli.main(args, host)
     return 0
   end
   local options, positional = parse(spec, args)
-  local wrong
+  local wrong, count = nil, spec.count or 1
   if not options then
     wrong = positional
-  elseif #positional ~= 1 then
-    wrong = #positional == 0 and ("name a %s"):format(spec.argument == "DIR" and "run directory" or "recipe")
-      or ("one %s at a time, got %d"):format(spec.argument, #positional)
+  elseif #positional < count then
+    wrong = ("name %s%s"):format(spec.what, #positional > 0 and (", got %d"):format(#positional) or "")
+  elseif #positional > count then
+    wrong = count == 1 and ("one %s at a time, got %d"):format(spec.argument, #positional)
+      or ("%s at a time, got %d"):format(spec.what, #positional)
   end
   if wrong then
     err(("lunette %s: %s"):format(command, wrong))
@@ -228,6 +250,7 @@ function cli.main(args, host)
 
   if command == "check" then return check_command(positional[1], options, host, out, err) end
   if command == "report" then return report_command(positional[1], out, err) end
+  if command == "diff" then return diff_command(positional[1], positional[2], out, err) end
   options.argv = { "lunette" }
   table.move(args, 1, #args, 2, options.argv)
   options.program, options.interrupted = host.program, host.interrupted

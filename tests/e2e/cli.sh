@@ -69,6 +69,9 @@ expect "help on nothing known" 2 "" "lunette: no help on 'reshpe' (did you mean 
 expect "doctor" 0 "program*cpu*threads*memory*cuda*" "" "$program" doctor
 line=$(env -u OPENBLAS_CORETYPE "$program" doctor | grep '^OpenBLAS')
 expect "a core type set for other programs changes nothing" 0 "$line" "" sh -c "OPENBLAS_CORETYPE=Prescott '$program' doctor | grep '^OpenBLAS'"
+expect "diff of a recipe with itself" 0 "A: *B: *equal: the resolved configurations" "" \
+  "$program" diff examples/quickstart.lua examples/quickstart.lua
+expect "diff of two recipes" 1 '*name: "quickstart" -> "cifar10*' "" "$program" diff examples/quickstart.lua examples/cifar10_simclr.lua
 expect "a recipe that is not there" 2 "" "*nosuch.lua*" "$program" check nosuch.lua
 expect "the library is embedded" 0 "table" "" env -C "$folder" LUA_PATH=';' "$program" -e 'print(type(require "lunette.nn"))'
 mkdir -p "$folder/over/lunette"

@@ -1,5 +1,6 @@
 -- help: `lunette help [topic]` and `?topic` in the REPL. Ops come from the op table, the rest from help/surface.lua and
 -- help/library.lua.
+local cli = require "lunette.cli"
 local lunette = require "lunette"
 local library = require "lunette.help.library"
 local surface = require "lunette.help.surface"
@@ -10,7 +11,8 @@ local help = {}
 
 local OVERVIEW = [[
 lunette SCRIPT [args]                 run a Lua script; `lunette` alone is the REPL, `-e CODE` runs code
-lunette run|check|resume|report ...   recipes; `lunette run --help` says how
+lunette %s ...
+                                      recipes; `lunette run --help` says how
 lunette doctor                        what this machine and this build offer
 lunette help TOPIC                    an op, a function, a tensor method, or one of: %s
 
@@ -43,7 +45,8 @@ local function topics()
   return names
 end
 
-local COMMANDS = {run = true, check = true, resume = true, report = true}
+local COMMANDS = {}
+for _, name in ipairs(cli.commands) do COMMANDS[name] = true end
 
 -- Rows of the library: one name, a module's name, or the last part of names.
 local function in_library(name)
@@ -65,7 +68,8 @@ local function public_ops()
 end
 
 local function overview()
-  return OVERVIEW:format(table.concat(topics(), ", "), wrapped(names_of(surface.functions)), wrapped(names_of(surface.methods)),
+  return OVERVIEW:format(table.concat(cli.commands, "|"),
+    table.concat(topics(), ", "), wrapped(names_of(surface.functions)), wrapped(names_of(surface.methods)),
     wrapped(names_of(library)),
     wrapped(names_of(public_ops())))
 end
@@ -95,7 +99,7 @@ end
 function help.text(topic)
   topic = (topic or ""):gsub("^%s+", ""):gsub("%s+$", "")
   if topic == "" then return overview() end
-  if COMMANDS[topic] then return require "lunette.cli".usage(topic) end
+  if COMMANDS[topic] then return cli.usage(topic) end
   if topic == "ops" or topic == "lunette.ops" then return list_ops() end
   local part = topic:match "^recipe%s*$" and "" or topic:match "^recipe%s+(%S+)$"
   if part then

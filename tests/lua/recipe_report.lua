@@ -1,0 +1,90 @@
+-- `lunette report DIR`: the page of a finished and of an interrupted run anew, and nothing else of the run changed.
+local t = require "tap"
+local cli = require "lunette.cli"
+local runner = require "lunette.recipe.run"
+local sys = require "lunette.sys"
+
+local RECIPE = [[
+return {
+  format = 1, name = "tiny", seed = 7,
+  data = { s = { kind = "shapes", n_train = 16, n_test = 8 } },
+  model = { backbone = "conv4", width = 4, projector = { 8 } },
+  stages = {
+    { name = "pretrain", task = "simclr", data = "s:train", epochs = 2, batch = 8, optim = { lr = 0.1 } },
+    { name = "near", task = "knn", from = "pretrain", data = "s:train", test = "s:test", k = 3 },
+  },
+}
+]]
+
+local function report(dir)
+  local out, err = {}, {}
+  local code = cli.main({ "report", dir }, {
+    out = function(line) out[#out + 1] = line end,
+    err = function(line) err[#err + 1] = line end,
+  })
+  return code, table.concat(out, "\n"), table.concat(err, "\n")
+end
+
+-- The SHA-256 of every file below a folder, without those the report consists of.
+local function contents(dir)
+  local map = {}
+  local pipe = io.popen(("cd '%s' && find . -type f"):format(dir))
+  for name in pipe:lines() do
+    if name ~= "./report.html" and not name:find("^%./figures/[^/]+%.svg$") then map[name] = sys.sha256_file(dir .. "/" .. name) end
+  end
+  pipe:close()
+  return map
+end
+
+local function run(interrupted)
+  local out = t.folder() .. "/run"
+  local path = t.write(t.folder() .. "/tiny.lua", RECIPE)
+  return out, (runner.run(path, { out = out, progress = "none", interrupted = interrupted }))
+end
+
+t.case("a finished run: the same page again, every other file as it was", function()
+  local out, code = run()
+  t.equal(code, 0)
+  local before, page = contents(out), t.read(out .. "/report.html")
+  os.remove(out .. "/report.html")
+  local said, err
+  code, said, err = report(out)
+  t.equal({ code, said, err }, { 0, ("report: %s/report.html"):format(out), "" })
+  t.equal(t.read(out .. "/report.html"), page)
+  t.equal(contents(out), before)
+  t.ok(before["./metrics.jsonl"] and before["./checkpoints/pretrain/weights.safetensors"])
+end)
+
+t.case("an interrupted run: what there is so far, every other file as it was", function()
+  local asked = 0
+  local out, code = run(function()
+    asked = asked + 1
+    return asked > 4 and 2 or nil
+  end)
+  t.equal(code, 130)
+  local before = contents(out)
+  os.remove(out .. "/report.html")
+  t.equal((report(out)), 0)
+  t.match(t.read(out .. "/report.html"), "interrupted")
+  t.contains(t.read(out .. "/report.html"), "near")
+  t.equal(contents(out), before)
+  os.remove(out .. "/status.json")
+  t.equal((report(out)), 0)
+end)
+
+t.case("bad input: exit code 2, or 1 where a run is there and cannot be read", function()
+  local code, said, err = report "/none"
+  t.equal({ code, said }, { 2, "" })
+  t.contains(err, "lunette report: /none is no run directory")
+  local folder = t.folder()
+  code, _, err = report(folder)
+  t.equal(code, 2)
+  t.contains(err, "is no run directory")
+  t.equal(#sys.list(folder), 0)
+  t.write(folder .. "/config.json", "{")
+  code, _, err = report(folder)
+  t.equal(code, 1)
+  t.contains(err, "config.json: not a JSON object")
+end)
+
+t.finish()

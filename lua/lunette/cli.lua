@@ -31,7 +31,7 @@ local COMMANDS = {
   report = { argument = "DIR", what = "a run directory", options = {},
     doc = "build report.html of a run anew, whatever state the run is in" },
   diff = { argument = "A B", what = "two recipes or run directories", count = 2, options = {},
-    doc = "what differs between recipes or run directories: settings, and of two runs also data and results; exit code 1 if any" },
+    doc = "what differs between two recipes or runs: settings, and of runs also data and results; exit code 1 if any" },
 }
 
 --- The commands' names, in the order in which one needs them.

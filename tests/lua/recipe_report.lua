@@ -73,18 +73,17 @@ t.case("an interrupted run: what there is so far, every other file as it was", f
 end)
 
 t.case("bad input: exit code 2, or 1 where a run is there and cannot be read", function()
-  local code, said, err = report "/none"
-  t.equal({ code, said }, { 2, "" })
-  t.contains(err, "lunette report: /none is no run directory")
+  local function says(expected, message, dir)
+    local code, said, err = report(dir)
+    t.equal({ code, said }, { expected, "" })
+    t.contains(err, message)
+  end
+  says(2, "lunette report: /none is no run directory", "/none")
   local folder = t.folder()
-  code, _, err = report(folder)
-  t.equal(code, 2)
-  t.contains(err, "is no run directory")
+  says(2, "is no run directory", folder)
   t.equal(#sys.list(folder), 0)
   t.write(folder .. "/config.json", "{")
-  code, _, err = report(folder)
-  t.equal(code, 1)
-  t.contains(err, "config.json: not a JSON object")
+  says(1, "config.json: not a JSON object", folder)
 end)
 
 t.finish()

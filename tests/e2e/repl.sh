@@ -86,6 +86,119 @@ send ^D
 exit 0
 END
 
+printf 'local y\nlocal function f()\n  return y.z\nend\nlocal x = f()\nreturn x\n' >"$folder/script.lua"
+session "errors show their line of source, and a place of the user's rather than one in the program" -i -e "file = '$folder/script.lua'" <<'END'
+expect > 
+send function g(n)\n
+expect >> 
+send   local m = n + 1\n
+expect >> 
+send   return lunette.nn.Linear(m, "x") + 0\n
+expect >> 
+send end\n
+expect 2> 
+send g(1)\n
+expect repl[1]:3: zeros: a size must be a whole number
+expect      3 |   return lunette.nn.Linear(m, "x") + 0
+absent lunette/nn/linear
+send lunette.nn.Linear(3, "x")\n
+expect repl[3]:1: zeros: a size
+expect      1 | lunette.nn.Linear(3, "x")
+send x = dofile(file)\n
+expect script.lua:3: attempt to index a nil value
+expect      3 |   return y.z
+expect in function
+absent [C]: in ?
+send table.sort({1, 2, 3}, function(a, b) return a.x < b.x end)\n
+expect attempt to index a number value
+expect in function 'table.sort'
+send function h() return 1 + h() end h()\n
+expect stack overflow
+send error({})\n
+expect table: 0x
+send error("two\nlines", 0)\n
+expect two
+expect lines
+send 1 + 1\n
+expect 2
+send ^D
+exit 0
+END
+
+session "results are kept by number, those of the last ten inputs" <<'END'
+expect 1> 
+send 6 * 7\n
+expect 42
+expect 2> 
+send lunette.ones(2);\n
+expect 3> 
+send _1 + _ :sum():item()\n
+expect 44.0
+send _2 * 3\n
+expect 3  
+expect 5> 
+send _3 = "mine" for i = 1, 3 do end\n
+expect 6> 
+send x = 1\n
+expect 7> 
+send "s7"\n
+send "s8"\n
+send "s9"\n
+send "s10"\n
+expect s10
+send "s11"\n
+expect s11
+expect 12> 
+send print(_1, _2, _7, _11)\n
+expect nil	nil	s7	s11
+send "s13"\n
+expect 14> 
+send print(_4, _3, _5 == nil and _7 ~= nil, _13)\n
+expect nil	mine	true	s13
+send ^D
+exit 0
+END
+
+session "times an expression or a block, and shows its value" <<'END'
+expect > 
+send :time 40 + 2\n
+expect 42
+expect , of processor time 
+expect > 
+send :time for i = 1, 2 do\n
+expect >> 
+send end\n
+expect , of processor time 
+send :time error("wrong")\n
+expect repl[3]:1: wrong
+absent processor time
+send ^D
+exit 0
+END
+
+session "names of the tensors that live" <<'END'
+expect > 
+send :who\n
+expect cpu: 0 tensors named here
+send x = {a = lunette.zeros(250, 100), deep = {lunette.zeros(3, {dtype = "u8"})}} x.x = x\n
+send y = setmetatable({}, {__index = function() error "called" end, __pairs = function() error "called" end})\n
+send f = lunette.ones(2) f:free()\n
+expect 5> 
+send :who\n
+expect f
+expect freed
+expect x.a
+expect f32    [250x100]  cpu  100.0 KB
+expect x.deep[1]
+expect u8     [3]        cpu       3 B
+expect cpu: 2 tensors named here, 100.0 KB
+absent called
+send :what\n
+expect no command ':what'
+send ^D
+exit 0
+END
+
 session "Ctrl-C ends a computation and keeps the session" <<'END'
 expect > 
 send kept = 5\n
@@ -137,6 +250,21 @@ send ?reshape\n
 expect x:tensor shape:ints -> y
 send ?reshpe\n
 expect did you mean 'reshape'
+expect > 
+send help "nn.Linear"\n
+expect times weight
+send help(lunette.nn.Linear)\n
+expect lunette.nn.Linear(in, out
+send help\n
+expect lunette help TOPIC
+send function own(a, b) end\n
+send ?own\n
+expect own(a, b)
+expect defined at repl[6]:1
+send help(dofile)\n
+expect a function of the program written in C
+send help(3)\n
+expect no help on this number
 expect > 
 send ^D
 exit 0

@@ -1,11 +1,12 @@
--- help: `lunette help [topic]` and `?topic` in the REPL. Ops come from the op table, the rest from help/surface.lua and
--- help/library.lua.
+-- help: `lunette help [topic]`, and in the REPL `?topic` and help "topic" or help(value). Ops come from the op table, the
+-- rest from help/surface.lua and help/library.lua.
 local cli = require "lunette.cli"
 local lunette = require "lunette"
 local library = require "lunette.help.library"
 local surface = require "lunette.help.surface"
 local reference = require "lunette.recipe.reference"
 local suggest = require "lunette.suggest"
+local value = require "lunette.help.value"
 
 local help = {}
 
@@ -126,9 +127,28 @@ function help.text(topic)
   return nil, ("no help on '%s'%s; `lunette help` lists the topics"):format(topic, suggest.hint(name, known))
 end
 
---- show(topic): prints it, or that there is none
-function help.show(topic)
-  local text, problem = help.text(topic)
+-- Help on a value of a script: by the name help knows it under, or by what it tells itself.
+local function on_value(what)
+  if lunette.is_tensor(what) then return help.text "tensor" end
+  local names = value.names_of(what)
+  for _, name in ipairs(names) do
+    local text = help.text(name)
+    if text then return text end
+  end
+  local text = value.text(what, names[1])
+  if text then return text end
+  return nil, ("no help on this %s; help takes a name in quotes, or a function"):format(type(what))
+end
+
+--- show(topic or value): prints help on it, or that there is none. Names of a session's own functions count too.
+function help.show(what)
+  local text, problem
+  if what == nil or type(what) == "string" then
+    text, problem = help.text(what)
+    if not text then text = value.text(value.at(what), what) end
+  else
+    text, problem = on_value(what)
+  end
   print(text or problem)
 end
 

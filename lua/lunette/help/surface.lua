@@ -57,6 +57,15 @@ surface.methods = {
 }
 
 surface.topics = {
+  tensor = [[
+An array of numbers with a shape, a dtype and a device. `lunette help` lists what makes one (lunette.NAME) and its methods
+(t:NAME); see also the topics indexing, operators, gradients and memory.]],
+  repl = [[
+An expression prints its value, a closing ; mutes it; _ is the latest value and _3 that of input 3; those of the last ten
+inputs are kept.
+?name, help "name" and help(f) show help. :time EXPRESSION says how long it took; :who lists the tensors that live.
+Ctrl-C ends a computation or cancels a half-typed input, Ctrl-D ends the session. The history is kept in
+~/.lunette_history, or lunette/history under $XDG_STATE_HOME.]],
   indexing = [[
 t[i]                    one position of the first axis; a number where it is the last axis
 t[{ 2, {1, 3}, {} }]    a view: position 2, positions 1 to 3, everything; {first, last, step}

@@ -1,4 +1,4 @@
---- The commands on recipes and run directories: `lunette run`, `check`, `resume`, `report`, `diff`.
+--- The commands on recipes and run directories: `lunette run`, `check`, `resume`, `report`, `diff`, `verify`.
 
 local datafiles = require "lunette.recipe.datafiles"
 local progress = require "lunette.recipe.progress"
@@ -15,11 +15,12 @@ local OPTIONS = {
   ["--out"] = { key = "out", value = "DIR", doc = "the run directory (default: runs/<time>-<name>-<hash>)" },
   ["--set"] = { key = "overrides", value = "KEY=VALUE", many = true, doc = "change the recipe: --set pretrain.epochs=5" },
   ["--smoke"] = { key = "smoke", doc = "with the recipe's own tiny settings: shows in seconds that everything works" },
+  ["--rerun"] = { key = "rerun", doc = "repeat the run beside it, and compare metrics, results and weights bit for bit" },
   ["--data-root"] = { key = "data_root", value = "DIR", doc = "where data paths start (default: $LUNETTE_DATA, else here)" },
   ["--progress"] = { key = "progress", value = "MODE", choices = progress.modes, doc = "auto, bar, plain or none" },
 }
 
-local ORDER = { "run", "check", "resume", "report", "diff" }
+local ORDER = { "run", "check", "resume", "report", "diff", "verify" }
 
 -- argument: what stands behind the options; what: how a message asks for it; count: how many there are, 1 unless said.
 local COMMANDS = {
@@ -27,11 +28,14 @@ local COMMANDS = {
     doc = "run a recipe, or a run directory anew" },
   check = { argument = "RECIPE", what = "a recipe", options = { "--set", "--smoke", "--data-root" },
     doc = "say what is wrong with a recipe, or what it would do" },
-  resume = { argument = "DIR", what = "a run directory", options = { "--progress", "--data-root" }, doc = "go on with a run that was stopped" },
+  resume = { argument = "DIR", what = "a run directory", options = { "--progress", "--data-root" },
+    doc = "go on with a run that was stopped" },
   report = { argument = "DIR", what = "a run directory", options = {},
     doc = "build report.html of a run anew, whatever state the run is in" },
   diff = { argument = "A B", what = "two recipes or run directories", count = 2, options = {},
     doc = "what differs between two recipes or runs: settings, and of runs also data and results; exit code 1 if any" },
+  verify = { argument = "DIR", what = "a run directory", options = { "--rerun", "--progress", "--data-root" },
+    doc = "hold a run's recipe, data, weights and metrics against the hashes it recorded; exit code 6 if any differs" },
 }
 
 --- The commands' names, in the order in which one needs them.
@@ -193,6 +197,18 @@ local function diff_command(a, b, out, err)
   return #comparison.found == 0 and 0 or 1
 end
 
+local function verify_command(path, options, out, err)
+  local verify = require "lunette.recipe.verify"
+  local code, found, message = verify.verify(path, options)
+  for _, finding in ipairs(found or {}) do out(("%-8s %s"):format(finding.state, finding.text)) end
+  if message then
+    for line in (message .. "\n"):gmatch("([^\n]*)\n") do err("lunette verify: " .. line) end
+  else
+    out(verify.summary(found))
+  end
+  return code
+end
+
 -- ---- run and resume ----
 
 local function report_outcome(command, code, info, out, err)
@@ -255,6 +271,7 @@ function cli.main(args, host)
   table.move(args, 1, #args, 2, options.argv)
   options.program, options.interrupted = host.program, host.interrupted
   options.device_info, options.report = host.device_info, host.report
+  if command == "verify" then return verify_command(positional[1], options, out, err) end
   local code, info = runner[command](positional[1], options)
   return report_outcome(command, code, info, out, err)
 end

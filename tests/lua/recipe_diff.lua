@@ -1,48 +1,17 @@
 -- `lunette diff`: recipes, run directories, and one of each.
 local t = require "tap"
-local cli = require "lunette.cli"
 local differences = require "lunette.recipe.differences"
 local json = require "lunette.json"
-local runner = require "lunette.recipe.run"
+local support = require "recipe_support"
 
-local RECIPE = [[
-local epochs = 1
-return {
-  format = 1, name = "tiny", seed = 7,
-  data = { s = { kind = "shapes", n_train = 16, n_test = 8 } },
-  model = { backbone = "conv4", width = 4, projector = { 8 } },
-  stages = {
-    { name = "pretrain", task = "simclr", data = "s:train", epochs = epochs, batch = 8, monitor = false,
-      optim = { lr = 0.1 } },
-    { name = "near", task = "knn", from = "pretrain", data = "s:train", test = "s:test", k = 3 },
-  },
-}
-]]
-
-local function recipe_file(change, name)
-  local text = RECIPE
-  for from, to in pairs(change or {}) do
-    local at, ending = text:find(from, 1, true)
-    text = text:sub(1, assert(at, from) - 1) .. to .. text:sub(ending + 1)
-  end
-  return t.write(t.folder() .. "/" .. (name or "tiny.lua"), text)
-end
+local recipe_file = support.file
 
 local ZERO = '{ name = "zero", task = "knn", from = "random", data = "s:train", test = "s:test", k = 3 },'
 
-local function diff(...)
-  local out, err = {}, {}
-  local code = cli.main({ "diff", ... }, {
-    out = function(line) out[#out + 1] = line end,
-    err = function(line) err[#err + 1] = line end,
-  })
-  return code, table.concat(out, "\n"), table.concat(err, "\n")
-end
+local function diff(...) return support.command { "diff", ... } end
 
 local function run(path, set)
-  local out = t.folder() .. "/run"
-  local code, info = runner.run(path, { out = out, overrides = set, progress = "none", report = false,
-    program = { version = "0.1.0", commit = "abc" } })
+  local out, code, info = support.run(path, { overrides = set })
   t.equal({ code, info.message }, { 0 })
   return out
 end

@@ -1,29 +1,9 @@
 -- `lunette report DIR`: the page of a finished and of an interrupted run anew, and nothing else of the run changed.
 local t = require "tap"
-local cli = require "lunette.cli"
-local runner = require "lunette.recipe.run"
+local support = require "recipe_support"
 local sys = require "lunette.sys"
 
-local RECIPE = [[
-return {
-  format = 1, name = "tiny", seed = 7,
-  data = { s = { kind = "shapes", n_train = 16, n_test = 8 } },
-  model = { backbone = "conv4", width = 4, projector = { 8 } },
-  stages = {
-    { name = "pretrain", task = "simclr", data = "s:train", epochs = 2, batch = 8, optim = { lr = 0.1 } },
-    { name = "near", task = "knn", from = "pretrain", data = "s:train", test = "s:test", k = 3 },
-  },
-}
-]]
-
-local function report(dir)
-  local out, err = {}, {}
-  local code = cli.main({ "report", dir }, {
-    out = function(line) out[#out + 1] = line end,
-    err = function(line) err[#err + 1] = line end,
-  })
-  return code, table.concat(out, "\n"), table.concat(err, "\n")
-end
+local function report(dir) return support.command { "report", dir } end
 
 -- The SHA-256 of every file below a folder, without those the report consists of.
 local function contents(dir)
@@ -36,10 +16,10 @@ local function contents(dir)
   return map
 end
 
+-- With the report that a run writes by itself.
 local function run(interrupted)
-  local out = t.folder() .. "/run"
-  local path = t.write(t.folder() .. "/tiny.lua", RECIPE)
-  return out, (runner.run(path, { out = out, progress = "none", interrupted = interrupted }))
+  local path = support.file { ["epochs = 1"] = "epochs = 2" }
+  return support.run(path, { report = require("lunette.report").write, interrupted = interrupted })
 end
 
 t.case("a finished run: the same page again, every other file as it was", function()
@@ -51,6 +31,7 @@ t.case("a finished run: the same page again, every other file as it was", functi
   code, said, err = report(out)
   t.equal({ code, said, err }, { 0, ("report: %s/report.html"):format(out), "" })
   t.equal(t.read(out .. "/report.html"), page)
+  t.contains(page, "lunette verify --rerun .")
   t.equal(contents(out), before)
   t.ok(before["./metrics.jsonl"] and before["./checkpoints/pretrain/weights.safetensors"])
 end)

@@ -158,21 +158,27 @@ local function hash_folder(root, entry)
   return { images = #files, bytes = bytes, sha256 = sys.sha256(table.concat(lines)) }
 end
 
+--- facts(config, root, entry of the list) -> {bytes, sha256, images of a folder} or nil; then what is wrong with it, if anything.
+function datafiles.facts(config, root, entry)
+  if entry.folder then return hash_folder(root, entry) end
+  return hash_file(schema.data[config.data[entry.set].kind], root, entry)
+end
+
+--- settings_hash(spec) -> SHA-256 of a data set's settings, which say what a set made on the fly holds.
+function datafiles.settings_hash(spec)
+  return sys.sha256(json.encode(spec))
+end
+
 --- hash(config, root [, earlier]) -> record for provenance.json; or nil, list of messages.
 -- `earlier`: the record of the run that is resumed; data that changed since is an error as a wrong hash is.
 function datafiles.hash(config, root, earlier)
   local record, problems = {}, {}
   for set, spec in pairs(config.data) do
-    record[set] = { kind = spec.kind, settings_sha256 = sys.sha256(json.encode(spec)), files = {} }
+    record[set] = { kind = spec.kind, settings_sha256 = datafiles.settings_hash(spec), files = {} }
   end
   for _, entry in ipairs(datafiles.list(config)) do
     local function complain(form, ...) problems[#problems + 1] = ("data.%s: "):format(entry.set) .. form:format(...) end
-    local facts, problem
-    if entry.folder then
-      facts, problem = hash_folder(root, entry)
-    else
-      facts, problem = hash_file(schema.data[config.data[entry.set].kind], root, entry)
-    end
+    local facts, problem = datafiles.facts(config, root, entry)
     local before = earlier and earlier[entry.set] and earlier[entry.set].files[entry.file]
     local expected = entry.sha256 or before and before.sha256
     if facts and expected and expected ~= facts.sha256 then

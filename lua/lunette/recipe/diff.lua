@@ -2,6 +2,7 @@
 --- compared, with every default filled in, so two recipes that say the same thing in other words are equal.
 
 local differences = require "lunette.recipe.differences"
+local errors = require "lunette.recipe.errors"
 local json = require "lunette.json"
 local recipe = require "lunette.recipe"
 local rundir = require "lunette.recipe.rundir"
@@ -31,7 +32,7 @@ local function open_run(path)
     side.results, message = dir:read_json "results.json"
     if not side.results then return nil, message end
   end
-  side.what = ("run directory, %s"):format(tostring(side.status.state))
+  side.what = ("run directory, %s"):format(errors.printable(tostring(side.status.state)))
   return side
 end
 

@@ -16,11 +16,13 @@ function errors.new()
   return setmetatable({}, errors)
 end
 
--- What a recipe's text brings into a message (a key, a syntax error) stays on its line and out of the terminal's codes.
+--- printable(text): what a file brings into a message (a key, a syntax error) stays on its line and out of the terminal's codes.
 local function printable(text)
   if not utf8.len(text) then text = text:gsub("[\x80-\xff]", function(c) return ("\\x%02x"):format(c:byte()) end) end
   return (text:gsub("[%c\127]", function(c) return ("\\x%02x"):format(c:byte()) end))
 end
+
+errors.printable = printable
 
 --- add(origin, format, ...): origin = anything with .file and .line, such as a node.
 function errors:add(origin, form, ...)

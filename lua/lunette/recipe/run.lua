@@ -59,7 +59,8 @@ local function without_home(text)
   return text:sub(1, at - 1) .. "~" .. text:sub(at + #home)
 end
 
-local function with_home(path)
+--- The path that without_home wrote.
+function run.with_home(path)
   local home = os.getenv "HOME"
   return home and path:find("^~") and home .. path:sub(2) or path
 end
@@ -247,6 +248,21 @@ local function summary(results)
   return #parts > 0 and table.concat(parts, "  ") or "done"
 end
 
+-- {name -> SHA-256} of the files, not the folders, among these names below a folder: what `lunette verify` holds them against.
+local function hashes(folder, names)
+  local map = {}
+  for _, name in ipairs(names) do
+    local path = folder .. "/" .. name
+    local info = sys.stat(path)
+    if info and info.kind == "file" then
+      local hash, message = sys.sha256_file(path)
+      if not hash then error({ code = "error", message = message }, 0) end
+      map[name] = hash
+    end
+  end
+  return map
+end
+
 local function run_stage(session, index)
   local dir, stage, entry = session.dir, session.config.stages[index], session.status.stages[index]
   local folder = folder_of_stage(session, stage.name)
@@ -275,7 +291,7 @@ local function run_stage(session, index)
   end
   if not resume_state then store:clear() end
 
-  entry.state, entry.warnings = "running", nil
+  entry.state, entry.warnings, entry.files = "running", nil, nil
   session.entry = entry
   entry.metrics_start = entry.metrics_start or dir.metrics:size()
   session.status.stage = stage.name
@@ -302,7 +318,7 @@ local function run_stage(session, index)
   if not mark then error({ code = "error", message = message }, 0) end
   ok, message = dir:write_json("results.json", session.results)
   if not ok then error({ code = "error", message = message }, 0) end
-  entry.state = "finished"
+  entry.state, entry.files = "finished", hashes(folder, sys.list(folder))
   save_status(session)
   dir:log("stage %s finished: %s", stage.name, summary(results))
   session.progress:stage_done(summary(results))
@@ -345,6 +361,7 @@ local function execute(session)
         run_stage(session, index)
       end
     end
+    session.status.files = hashes(session.dir.path, { "metrics.jsonl", "results.json" })
   end, function(err) return problem_of(err, session, type(err) ~= "table" and debug.traceback("", 2) or nil) end)
 
   -- Lua runs no handler when memory is short.
@@ -494,7 +511,7 @@ function run.resume(path, options)
   end
 
   local program = program_of(options)
-  local said = options.data_root or (type(status.data_root) == "string" and with_home(status.data_root)) or nil
+  local said = options.data_root or (type(status.data_root) == "string" and run.with_home(status.data_root)) or nil
   local data_root = datafiles.root(said)
   local data, problems = datafiles.hash(config, data_root, provenance.data)
   if not data then return refuse("data", table.concat(problems, "\n")) end

@@ -86,7 +86,11 @@ function record.reproduce(r)
     words[#words + 1] = shell(override)
   end
   local lines = { table.concat(words, " ") }
-  if state_of(r) ~= "finished" then lines[#lines + 1] = "lunette resume .     # goes on where this run stopped" end
+  if state_of(r) == "finished" then
+    lines[#lines + 1] = "lunette verify --rerun .     # the same once more, compared bit for bit"
+  else
+    lines[#lines + 1] = "lunette resume .     # goes on where this run stopped"
+  end
   lines[#lines + 1] = "lunette report .     # builds this page anew"
   return node("section", nil, node("h2", nil, "How to reproduce"),
     node("p", nil, "In the run directory, which holds the recipe as it was run. ",

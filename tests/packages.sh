@@ -7,8 +7,8 @@
 #              LUNETTE_OS_RELEASE names another file than /etc/os-release (the tests' switch).
 
 # gcc, libc and make build it; pkg-config and cmake find the rest; Lua and its JSON; GEMM and convolutions; image files; line
-# editing; SHA-256; the C tests.
-packages_common="gcc libc6-dev make cmake pkg-config liblua5.4-dev lua-cjson-dev libopenblas0-openmp libopenblas-dev \
+# editing; SHA-256; the C tests; g++ for the tests of the CUDA kernels, which are C++.
+packages_common="gcc g++ libc6-dev make cmake pkg-config liblua5.4-dev lua-cjson-dev libopenblas0-openmp libopenblas-dev \
 libdnnl-dev libpng-dev libedit-dev libmd-dev check"
 
 # Prints the needed packages, or returns 1 on a system whose names are not known.

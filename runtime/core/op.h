@@ -62,8 +62,6 @@ int lun_out(lun_call *c, int k, lun_dtype d, int ndim, const int64_t *shape); /*
 int lun_out_like(lun_call *c, int k, const lun_tensor *like);                 /* shape, dtype and strides of `like` */
 int lun_out_view(lun_call *c, int k, lun_tensor *of, int ndim, const int64_t *shape, const int64_t *stride,
                  int64_t offset); /* shares the storage of `of` */
-/* Fail with "op: message"; the op's name is put in front. */
-int lun_bad(lun_call *c, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int lun_need_ndim(lun_call *c, int arg, int ndim);
 int lun_need_float(lun_call *c, int arg); /* f32, f64, bf16 or f16 */
 int lun_need_real(lun_call *c, int arg);  /* f32 or f64 */
@@ -76,31 +74,8 @@ const char *lun_arg_name(const lun_call *c, int arg);
 char *lun_shape_text(int ndim, const int64_t *shape, char *buf, size_t size); /* "(2,3,4)" */
 int lun_mul(lun_context *c, int64_t a, int64_t b, int64_t *out);              /* overflow-checked, for sizes */
 
-#define LUN_TRY(expr)                                                                                                  \
-  do {                                                                                                                 \
-    int st_ = (expr);                                                                                                  \
-    if (st_) return st_;                                                                                               \
-  } while (0)
-
-/* ---- for gradients and composed ops ----
-** Runs an op by name. fmt has one character per argument, in the signature's order: t tensor (NULL = left out),
-** i int64_t, f double, b int, s const char *, d lun_dtype (as int), n int64_t count then const int64_t *,
-** l int count then lun_tensor *const *, - default. Missing ones at the end take their defaults. */
-int lun_do(lun_context *c, const char *op, lun_tensor **outs, const char *fmt, ...);
-
 /* ---- scratch memory for kernels: counted and failable like everything else ---- */
 int lun_scratch(lun_call *c, int64_t bytes, void **out); /* 64-byte aligned; NULL-safe free below */
 void lun_scratch_free(lun_call *c, void *p);
-
-/* True once lun_interrupt was called; long kernels poll it and return lun_interrupted(c). */
-bool lun_poll(const lun_call *c);
-int lun_interrupted(lun_call *c);
-
-/* ---- what a kernel file writes again and again ---- */
-static inline int64_t lun_numel(const lun_tensor *t) {
-  int64_t n = 1;
-  for (int i = 0; i < t->ndim; i++) n *= t->shape[i];
-  return n;
-}
 
 #endif

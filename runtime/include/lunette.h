@@ -16,6 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define LUN_MAX_DIMS 8
 
 typedef struct lun_context lun_context; /* owns everything: allocator, devices, op table, thread count */
@@ -199,5 +203,9 @@ lun_op_profile lun_profile_of(const lun_context *c, const lun_op *op);
 
 /* Keep a message and return its code: `return lun_fail(c, LUN_ESHAPE, "softmax: ...")`. */
 int lun_fail(lun_context *c, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

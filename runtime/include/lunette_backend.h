@@ -8,6 +8,10 @@
 
 #define LUN_BACKEND_ABI 1
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct lun_node lun_node;
 typedef struct lun_storage lun_storage;
 
@@ -67,6 +71,30 @@ typedef struct lun_backend {
   int (*sync)(lun_context *c);
 } lun_backend;
 
+/* ---- for kernels ---- */
+/* Fail with "op: message"; the op's name is put in front. */
+int lun_bad(lun_call *c, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* True once lun_interrupt was called; long kernels poll it and return lun_interrupted(c). */
+bool lun_poll(const lun_call *c);
+int lun_interrupted(lun_call *c);
+
+/* Runs an op by name. fmt has one character per argument, in the signature's order: t tensor (NULL = left out),
+** i int64_t, f double, b int, s const char *, d lun_dtype (as int), n int64_t count then const int64_t *,
+** l int count then lun_tensor *const *, - default. Missing ones at the end take their defaults. */
+int lun_do(lun_context *c, const char *op, lun_tensor **outs, const char *fmt, ...);
+
+#define LUN_TRY(expr)                                                                                                  \
+  do {                                                                                                                 \
+    int st_ = (expr);                                                                                                  \
+    if (st_) return st_;                                                                                               \
+  } while (0)
+
+static inline int64_t lun_numel(const lun_tensor *t) {
+  int64_t n = 1;
+  for (int i = 0; i < t->ndim; i++) n *= t->shape[i];
+  return n;
+}
+
 /* Elements of a host tensor. The kernel knows the dtype. */
 #define LUN_DATA(type, t) ((type *)(t)->storage->data + (t)->offset)
 #define lun_f32(t)        LUN_DATA(float, t)
@@ -74,5 +102,9 @@ typedef struct lun_backend {
 #define lun_bf16(t)       LUN_DATA(uint16_t, t)
 #define lun_i64(t)        LUN_DATA(int64_t, t)
 #define lun_u8(t)         LUN_DATA(uint8_t, t)
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -39,7 +39,7 @@ ask() {
   code=$?
 }
 
-all="gcc libc6-dev make cmake pkg-config liblua5.4-dev lua-cjson-dev libopenblas0-openmp libopenblas-dev libdnnl-dev
+all="gcc g++ libc6-dev make cmake pkg-config liblua5.4-dev lua-cjson-dev libopenblas0-openmp libopenblas-dev libdnnl-dev
 libpng-dev libedit-dev libmd-dev check"
 
 system debian 12 0 $all libjpeg62-turbo-dev

@@ -1,0 +1,37 @@
+/* launch.h: what every .cu file includes. Kernels are written once: nvcc makes a device's code of them, and a C++
+ *compiler
+ ** with LUN_CUDA_HOST makes code that the tests run without a device (tests/cuda_host/cuda_host.h).
+ **
+ **   LUN_LAUNCH(call, kernel, blocks, threads, shared, arguments...)   a status; an error names op, kernel and launch
+ **   LUN_SHARED(type, name)                                            the block's dynamic shared memory, `shared`
+ *bytes
+ */
+#ifndef LUN_CUDA_LAUNCH_H
+#define LUN_CUDA_LAUNCH_H
+
+#include "lunette_backend.h"
+
+#ifdef LUN_CUDA_HOST
+#include "cuda_host.h"
+#else
+#include <cuda_runtime.h>
+#define LUN_SHARED(type, name)                                                                                         \
+  extern __shared__ __align__(16) unsigned char lun_shared_bytes[];                                                    \
+  type *name = reinterpret_cast<type *>(lun_shared_bytes)
+#define LUN_LAUNCH(call, kernel, blocks, threads, shared, ...)                                                         \
+  (kernel<<<(blocks), (threads), (shared), lun_cuda_stream((call)->ctx)>>>(__VA_ARGS__),                               \
+   lun_cuda_launched(call, #kernel, blocks, threads, shared))
+cudaStream_t lun_cuda_stream(lun_context *c);
+/* LUN_OK, or why the launch before it failed. */
+int lun_cuda_launched(lun_call *c, const char *kernel, dim3 blocks, dim3 threads, size_t shared);
+#endif
+
+enum { LUN_CUDA_THREADS = 256 };
+
+/* Blocks for n elements, one each; a kernel's threads go on by the size of the grid where there are more. */
+static inline unsigned lun_cuda_blocks(int64_t n) {
+  int64_t blocks = (n + LUN_CUDA_THREADS - 1) / LUN_CUDA_THREADS;
+  return (unsigned)(blocks < 65536 ? blocks : 65536);
+}
+
+#endif

@@ -1,0 +1,175 @@
+/* cuda_host.cpp: runs the threads of a block as coroutines; see cuda_host.h. */
+#include "cuda_host.h"
+
+#include <memory>
+#include <stdio.h>
+#include <stdlib.h>
+#include <ucontext.h>
+#include <vector>
+
+dim3 threadIdx, blockIdx, blockDim, gridDim;
+lun_cuda_host_state lun_cuda_host;
+
+namespace {
+
+enum class at { ready, barrier, warp, done };
+constexpr size_t STACK = 256 << 10; /* AddressSanitizer's frames are large */
+constexpr int MOST = 1024;          /* threads of a block, as on the devices */
+
+struct lane_of_warp {
+  unsigned mask;
+  uint64_t value;
+};
+
+struct thread {
+  ucontext_t context;
+  std::unique_ptr<char[]> stack;
+  dim3 index;
+  at where;
+  lane_of_warp meets;
+};
+
+std::vector<thread> threads(MOST);
+ucontext_t scheduler;
+thread *running;
+int running_number, alive;
+const std::function<void()> *body_of_kernel;
+std::unique_ptr<char[]> shared_bytes;
+
+void enter() {
+  (*body_of_kernel)();
+  running->where = at::done;
+  swapcontext(&running->context, &scheduler);
+}
+
+void wait_at(at where) {
+  running->where = where;
+  swapcontext(&running->context, &scheduler);
+}
+
+bool fault(const char *kernel, const char *text, int number) {
+  snprintf(lun_cuda_host.fault, sizeof lun_cuda_host.fault, "%s: %s (block %u,%u,%u, thread %d)", kernel, text,
+           blockIdx.x, blockIdx.y, blockIdx.z, number);
+  return false;
+}
+
+void start(thread &t, int number) {
+  if (!t.stack) t.stack.reset(new char[STACK]);
+  getcontext(&t.context);
+  t.context.uc_stack.ss_sp = t.stack.get();
+  t.context.uc_stack.ss_size = STACK;
+  t.context.uc_link = nullptr;
+  makecontext(&t.context, enter, 0);
+  t.index.x = (unsigned)number % blockDim.x;
+  t.index.y = (unsigned)number / blockDim.x % blockDim.y;
+  t.index.z = (unsigned)number / blockDim.x / blockDim.y;
+  t.where = at::ready;
+}
+
+void resume(int number) {
+  running = &threads[(size_t)number];
+  running_number = number;
+  threadIdx = running->index;
+  swapcontext(&scheduler, &running->context);
+}
+
+/* Lanes that meet go on when each lane of their mask is there. False: they never will. */
+bool release_warps(const char *kernel, int n, bool *any) {
+  for (int w = 0; w < n; w += 32)
+    for (int l = 0; l < 32 && w + l < n; l++) {
+      thread &t = threads[(size_t)(w + l)];
+      if (t.where != at::warp) continue;
+      unsigned mask = t.meets.mask, there = 0;
+      for (int k = 0; k < 32 && w + k < n; k++) {
+        thread &o = threads[(size_t)(w + k)];
+        if (o.where == at::warp && o.meets.mask == mask) there |= 1u << k;
+      }
+      /* A mask may name lanes beyond the end of the block's last warp. */
+      unsigned exist = n - w >= 32 ? 0xffffffffu : (1u << (n - w)) - 1;
+      if (!(mask >> l & 1)) return fault(kernel, "a lane calls a warp function whose mask leaves it out", w + l);
+      if (there != (mask & exist)) continue;
+      for (int k = 0; k < 32 && w + k < n; k++)
+        if (there >> k & 1) threads[(size_t)(w + k)].where = at::ready;
+      *any = true;
+    }
+  return true;
+}
+
+bool run_block(const char *kernel, int n) {
+  for (int i = 0; i < n; i++) start(threads[(size_t)i], i);
+  for (alive = n; alive;) {
+    for (int i = 0; i < n; i++) {
+      int number = lun_cuda_host.reversed ? n - 1 - i : i;
+      if (threads[(size_t)number].where != at::ready) continue;
+      resume(number);
+      if (threads[(size_t)number].where == at::done) alive--;
+    }
+    if (!alive) break;
+    bool any = false;
+    if (!release_warps(kernel, n, &any)) return false;
+    if (any) continue;
+    for (int i = 0; i < n; i++) {
+      if (threads[(size_t)i].where == at::warp) return fault(kernel, "waits for lanes of its warp that do not come", i);
+      if (threads[(size_t)i].where == at::done) return fault(kernel, "has ended while others wait at a barrier", i);
+    }
+    for (int i = 0; i < n; i++) threads[(size_t)i].where = at::ready;
+  }
+  return true;
+}
+
+} // namespace
+
+int cuda_host_launch(const char *kernel, dim3 grid, dim3 block, size_t shared, const std::function<void()> &body) {
+  int64_t n = (int64_t)block.x * block.y * block.z, blocks = (int64_t)grid.x * grid.y * grid.z;
+  lun_cuda_host.fault[0] = 0;
+  blockIdx = dim3(0, 0, 0);
+  if (n < 1 || n > MOST || blocks < 1 || grid.y > 65535 || grid.z > 65535 || shared > (48 << 10)) {
+    fault(kernel, "no such grid, block or shared memory on a device", 0);
+    return 1;
+  }
+  gridDim = grid;
+  blockDim = block;
+  body_of_kernel = &body;
+  lun_cuda_host.launches++;
+  for (int64_t b = 0; b < blocks; b++) {
+    int64_t number = lun_cuda_host.reversed ? blocks - 1 - b : b;
+    blockIdx =
+        dim3((unsigned)(number % grid.x), (unsigned)(number / grid.x % grid.y), (unsigned)(number / grid.x / grid.y));
+    shared_bytes.reset(new char[shared]);
+    memset(shared_bytes.get(), 0xFF, shared);
+    bool good = run_block(kernel, (int)n);
+    shared_bytes.reset();
+    if (!good) return 1;
+  }
+  return 0;
+}
+
+void *cuda_host_shared(void) { return shared_bytes.get(); }
+void __syncthreads(void) { wait_at(at::barrier); }
+int cuda_host_lane(void) { return running_number % 32; }
+
+void __syncwarp(unsigned mask) {
+  running->meets.mask = mask;
+  wait_at(at::warp);
+}
+
+uint64_t cuda_host_exchange(unsigned mask, uint64_t value, int from) {
+  thread *me = running;
+  int warp = running_number / 32 * 32;
+  me->meets = {mask, value};
+  wait_at(at::warp);
+  uint64_t got = threads[(size_t)(warp + from)].meets.value;
+  __syncwarp(mask); /* nobody gives a next value before all have taken this one */
+  return got;
+}
+
+unsigned __ballot_sync(unsigned mask, int predicate) {
+  int warp = running_number / 32 * 32;
+  unsigned bits = 0;
+  running->meets = {mask, predicate != 0};
+  wait_at(at::warp);
+  for (int k = 0; k < 32; k++)
+    if (mask >> k & 1 && threads[(size_t)(warp + k)].meets.value) bits |= 1u << k;
+  __syncwarp(mask);
+  return bits;
+}

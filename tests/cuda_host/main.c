@@ -1,0 +1,204 @@
+/* main.c: the CUDA kernels on the host. Every op with a kernel runs the op table's checks with it in the CPU's place,
+** threads in ascending and in descending order; and the emulation itself is tested on kernels with planted mistakes.
+**   lunette_cuda_host_tests [SUITE]       emulation or kernels; both without
+** Built with AddressSanitizer and UndefinedBehaviorSanitizer always: they are what sees a kernel leave its memory.
+*/
+#include "cuda_host_state.h"
+#include "kernels.h"
+#include "opcheck.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the emulation ---- */
+
+static lun_context *c;
+static lun_call call;
+
+static void open_context(void) {
+  c = harness_open(NULL, NULL);
+  ck_assert_ptr_nonnull(c);
+  call = (lun_call){.ctx = c, .op = lun_op_find(c, "add"), .threads = 1};
+}
+
+static void close_context(void) {
+  lun_cuda_host.reversed = false;
+  harness_close(c);
+}
+
+static void reversed_pair(bool with_barrier, float forward[64], float backward[64]) {
+  float x[64];
+  for (int i = 0; i < 64; i++) x[i] = (float)i;
+  for (int order = 0; order < 2; order++) {
+    lun_cuda_host.reversed = order;
+    ck_assert_int_eq(planted_reverse(&call, x, order ? backward : forward, 64, with_barrier), LUN_OK);
+  }
+}
+
+START_TEST(a_barrier_orders_shared_memory) {
+  float f[64], b[64];
+  reversed_pair(true, f, b);
+  for (int i = 0; i < 64; i++) ck_assert_float_eq(f[i], (float)(63 - i));
+  ck_assert_mem_eq(f, b, sizeof f);
+}
+END_TEST
+
+START_TEST(a_missing_barrier_shows) {
+  float f[64], b[64];
+  int unread = 0;
+  reversed_pair(false, f, b);
+  for (int i = 0; i < 64; i++) unread += f[i] != f[i]; /* NaN: read before it was written */
+  ck_assert_int_gt(unread, 0);
+  ck_assert_int_ne(memcmp(f, b, sizeof f), 0);
+}
+END_TEST
+
+START_TEST(shuffles_and_atomics_add_up) {
+  float x[150], shuffled[3], atomic[3];
+  for (int i = 0; i < 150; i++) x[i] = (float)(i % 7);
+  for (int order = 0; order < 2; order++) {
+    lun_cuda_host.reversed = order;
+    memset(atomic, 0, sizeof atomic);
+    ck_assert_int_eq(planted_sums(&call, x, 150, shuffled, atomic), LUN_OK);
+    for (int b = 0; b < 3; b++) {
+      float want = 0;
+      for (int i = 64 * b; i < 64 * b + 64 && i < 150; i++) want += x[i];
+      ck_assert_float_eq(shuffled[b], want);
+      ck_assert_float_eq(atomic[b], want);
+    }
+  }
+}
+END_TEST
+
+START_TEST(votes_are_counted) {
+  float x[40];
+  unsigned bits[2], want[2] = {0};
+  for (int i = 0; i < 40; i++) {
+    x[i] = i % 3 == 1 ? 1.0f : -1.0f;
+    if (i % 3 == 1) want[i / 32] |= 1u << i % 32;
+  }
+  ck_assert_int_eq(planted_vote(&call, x, 40, bits), LUN_OK);
+  ck_assert_mem_eq(bits, want, sizeof bits);
+}
+END_TEST
+
+START_TEST(a_barrier_that_some_never_reach_is_an_error) {
+  ck_assert_int_eq(planted_half_barrier(&call, 64), LUN_EDEVICE);
+  ck_assert_ptr_nonnull(strstr(lun_message(c), "half_barrier"));
+  ck_assert_ptr_nonnull(strstr(lun_message(c), "ended while others wait at a barrier"));
+}
+END_TEST
+
+START_TEST(a_shuffle_that_some_never_reach_is_an_error) {
+  float x[32] = {0};
+  ck_assert_int_eq(planted_half_shuffle(&call, x, 32), LUN_EDEVICE);
+  ck_assert_ptr_nonnull(strstr(lun_message(c), "lanes of its warp that do not come"));
+}
+END_TEST
+
+/* The next two end the process; the suite expects it (AddressSanitizer's exit code is 1). */
+START_TEST(a_write_behind_a_tensor_is_caught) {
+  float *x = malloc(8 * sizeof *x);
+  planted_write(&call, x, 7);
+  planted_write(&call, x, 8);
+  free(x);
+}
+END_TEST
+
+START_TEST(a_write_behind_shared_memory_is_caught) {
+  float x;
+  planted_shared_write(&call, &x, 8, 7);
+  planted_shared_write(&call, &x, 8, 8);
+}
+END_TEST
+
+static Suite *suite_emulation(void) {
+  Suite *s = suite_create("emulation");
+  TCase *t = tcase_create("emulation");
+  tcase_add_checked_fixture(t, open_context, close_context);
+  tcase_add_test(t, a_barrier_orders_shared_memory);
+  tcase_add_test(t, a_missing_barrier_shows);
+  tcase_add_test(t, shuffles_and_atomics_add_up);
+  tcase_add_test(t, votes_are_counted);
+  tcase_add_test(t, a_barrier_that_some_never_reach_is_an_error);
+  tcase_add_test(t, a_shuffle_that_some_never_reach_is_an_error);
+  tcase_add_exit_test(t, a_write_behind_a_tensor_is_caught, 1);
+  tcase_add_exit_test(t, a_write_behind_shared_memory_is_caught, 1);
+  suite_add_tcase(s, t);
+  return s;
+}
+
+/* ---- the kernels ---- */
+
+static bool passed_on; /* a kernel answered LUN_EUNSUPPORTED, and the CPU's ran in its place */
+
+#define KERNEL(op)                                                                                                     \
+  static int watched_##op(lun_call *call_) {                                                                           \
+    int st = lun_cuda_##op(call_);                                                                                     \
+    if (st == LUN_EUNSUPPORTED) passed_on = true;                                                                      \
+    return st;                                                                                                         \
+  }
+#include "kernels.def"
+#undef KERNEL
+static const lun_kernel kernels[] = {
+#define KERNEL(op) {#op, watched_##op},
+#include "kernels.def"
+#undef KERNEL
+    {NULL, NULL}};
+enum { NKERNELS = sizeof kernels / sizeof *kernels - 1 };
+
+/* Of the table's checks those that say something about a kernel. */
+static const opcheck kernel_checks[] = {{"samples run", opcheck_samples_run},
+                                        {"kernels agree with the reference", opcheck_engine},
+                                        {"gradients match finite differences", opcheck_gradient},
+                                        {"layouts do not change results", opcheck_layouts},
+                                        {"kernels stay inside their buffers", opcheck_buffers},
+                                        {"empty and one-element shapes work", opcheck_edge_shapes},
+                                        {"f32 agrees with f64", opcheck_precision},
+                                        {"bf16 agrees with f32", opcheck_bf16}};
+enum { NCHECKS = sizeof kernel_checks / sizeof *kernel_checks };
+
+/* _i counts the kernels for one check and order after those for another. */
+START_TEST(kernel_and_check) {
+  const lun_kernel *k = &kernels[_i % NKERNELS];
+  const opcheck *check = &kernel_checks[_i / NKERNELS / 2];
+  report r = {0};
+  long before = lun_cuda_host.launches;
+  lun_cuda_host.reversed = _i / NKERNELS % 2;
+  lun_context *with = harness_open(NULL, NULL);
+  ck_assert_ptr_nonnull(with);
+  const lun_op *op = lun_op_find(with, k->name);
+  ck_assert_msg(op, "kernels.def: no op is named %s", k->name);
+  luni_register_kernels(with, LUN_CPU, kernels);
+  check->run(with, op, &r);
+  harness_close(with);
+  if (r.count) ck_abort_msg("%s: %d findings\n%s", check->claim, r.count, r.text);
+  bool idle = check->run == opcheck_gradient && !lun_op_has_grad(op); /* nothing to check there */
+  ck_assert_msg(idle || lun_cuda_host.launches > before, "%s: the kernel was never launched", k->name);
+  ck_assert_msg(!passed_on, "%s: answered LUN_EUNSUPPORTED to a sample", k->name);
+}
+END_TEST
+
+static Suite *suite_kernels(void) {
+  Suite *s = suite_create("kernels");
+  for (int i = 0; i < NCHECKS; i++) {
+    TCase *t = tcase_create(kernel_checks[i].claim);
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, kernel_and_check, i * 2 * NKERNELS, (i + 1) * 2 * NKERNELS);
+    suite_add_tcase(s, t);
+  }
+  return s;
+}
+
+int main(int argc, char **argv) {
+  SRunner *r = srunner_create(NULL);
+  if (argc < 2 || !strcmp(argv[1], "emulation")) srunner_add_suite(r, suite_emulation());
+  if (argc < 2 || !strcmp(argv[1], "kernels")) srunner_add_suite(r, suite_kernels());
+  srunner_run_all(r, CK_NORMAL);
+  int failed = srunner_ntests_failed(r), ran = srunner_ntests_run(r);
+  srunner_free(r);
+  printf("# %d passed, %d failed\n", ran - failed, failed);
+  return failed || !ran;
+}

@@ -1,0 +1,63 @@
+/* planted.cu: small kernels for the tests of the host emulation: right ones, and ones with a planted mistake each. */
+#include "launch.h"
+
+#include "cuda_host_state.h"
+
+static __global__ void reverse(const float *x, float *y, int n, bool with_barrier) {
+  LUN_SHARED(float, s);
+  int i = (int)threadIdx.x;
+  s[i] = x[i];
+  if (with_barrier) __syncthreads();
+  y[i] = s[n - 1 - i];
+}
+int planted_reverse(lun_call *c, const float *x, float *y, int n, bool with_barrier) {
+  return LUN_LAUNCH(c, reverse, 1, n, n * sizeof(float), x, y, n, with_barrier);
+}
+
+/* Sums of blocks of two warps, two ways. */
+static __global__ void sums(const float *x, int n, float *by_shuffle, float *by_atomics) {
+  LUN_SHARED(float, warps);
+  int i = (int)(blockIdx.x * blockDim.x + threadIdx.x), lane = (int)threadIdx.x % 32;
+  float v = i < n ? x[i] : 0, sum = v;
+  for (int by = 16; by; by /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, by);
+  if (lane == 0) warps[threadIdx.x / 32] = sum;
+  __syncthreads();
+  if (threadIdx.x == 0) by_shuffle[blockIdx.x] = warps[0] + warps[1];
+  atomicAdd(&by_atomics[blockIdx.x], v);
+}
+int planted_sums(lun_call *c, const float *x, int n, float *by_shuffle, float *by_atomics) {
+  return LUN_LAUNCH(c, sums, (n + 63) / 64, 64, 2 * sizeof(float), x, n, by_shuffle, by_atomics);
+}
+
+static __global__ void vote(const float *x, int n, unsigned *bits) {
+  int i = (int)threadIdx.x;
+  unsigned b = __ballot_sync(0xffffffffu, i < n && x[i] > 0);
+  if (i % 32 == 0) bits[i / 32] = b;
+}
+int planted_vote(lun_call *c, const float *x, int n, unsigned *bits) {
+  return LUN_LAUNCH(c, vote, 1, (n + 31) / 32 * 32, 0, x, n, bits);
+}
+
+static __global__ void half_barrier(int n) {
+  if ((int)threadIdx.x < n / 2) __syncthreads();
+}
+int planted_half_barrier(lun_call *c, int n) { return LUN_LAUNCH(c, half_barrier, 1, n, 0, n); }
+
+static __global__ void half_shuffle(float *x) {
+  float v = x[threadIdx.x];
+  if (threadIdx.x < 16) v = __shfl_xor_sync(0xffffffffu, v, 1);
+  x[threadIdx.x] = v;
+}
+int planted_half_shuffle(lun_call *c, float *x, int n) { return LUN_LAUNCH(c, half_shuffle, 1, n, 0, x); }
+
+static __global__ void write_at(float *x, int at) { x[at] = 1; }
+int planted_write(lun_call *c, float *x, int at) { return LUN_LAUNCH(c, write_at, 1, 1, 0, x, at); }
+
+static __global__ void shared_write_at(float *x, int at) {
+  LUN_SHARED(float, s);
+  s[at] = 1;
+  x[0] = s[0];
+}
+int planted_shared_write(lun_call *c, float *x, int n, int at) {
+  return LUN_LAUNCH(c, shared_write_at, 1, 1, n * sizeof(float), x, at);
+}

@@ -237,6 +237,7 @@ static bool read_input(lua_State *L, lunb_editor *e, int number) {
       lua_settop(L, 0);
       continue;
     }
+    bool several = strchr(line, '\n') != NULL;
     lua_pushstring(L, line);
     if (lua_gettop(L) == 2) {
       lua_pushliteral(L, "\n");
@@ -245,8 +246,14 @@ static bool read_input(lua_State *L, lunb_editor *e, int number) {
     }
     const char *input = lua_tostring(L, 1);
     if (is_command(input) && !after_command(input, ":time")) return true;
-    bool goes_on = unfinished(L, compile(L, code_of(input), chunk));
+    int st = compile(L, code_of(input), chunk);
+    bool goes_on = unfinished(L, st);
     lua_settop(L, 1);
+    if (several && st != LUA_OK && !goes_on) { /* pasted lines that are no block: inputs of their own, perhaps */
+      lunb_editor_retype(e, input);
+      lua_settop(L, 0);
+      continue;
+    }
     if (!goes_on) return true;
   }
 }
@@ -337,10 +344,41 @@ static void evaluate(lua_State *L, int number) {
   lua_settop(L, 0);
 }
 
+/* lunb_completer: ask lunette.repl.complete. What goes wrong there is no news to someone who types. */
+static char *complete(void *context, const char *text, size_t n, char **list) {
+  lua_State *L = context;
+  int top = lua_gettop(L);
+  char *insert = NULL;
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "lunette.repl.complete");
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK) {
+    lua_pushlstring(L, text, n);
+    if (lua_pcall(L, 1, 2, 0) == LUA_OK) {
+      if (lua_isstring(L, -2)) insert = strdup(lua_tostring(L, -2));
+      if (lua_isstring(L, -1)) *list = strdup(lua_tostring(L, -1));
+    }
+  }
+  lua_settop(L, top);
+  return insert;
+}
+
+/* Load what the session relies on before anything the user does to the standard functions can reach it. */
+static void load_modules(lua_State *L) {
+  static const char *const names[] = {"lunette.show", "lunette.repl.errors", "lunette.repl.complete"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    lua_getglobal(L, "require");
+    lua_pushstring(L, names[i]);
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK) fprintf(stderr, "%s\n", lua_tostring(L, -1));
+    lua_pop(L, 1);
+  }
+}
+
 int lunb_repl(lua_State *L) {
   lunb_editor *e = lunb_editor_open();
   if (!e) return 1;
+  lunb_editor_complete_by(e, complete, L);
   lua_settop(L, 0);
+  load_modules(L);
   if (isatty(STDIN_FILENO)) printf("Lunette %s, %s. ?name shows help, Ctrl-D ends.\n", LUNETTE_VERSION, LUA_RELEASE);
   define_help(L);
   for (int number = 1; read_input(L, e, number); number++) {
@@ -355,6 +393,7 @@ int lunb_repl(lua_State *L) {
       run_command(L, input, number);
     else
       evaluate(L, number);
+    if (lunb_get(L)->interrupts) lunb_editor_drop(e);
     forget_result(L, number + 1 - RESULTS);
     lunb_clear_interrupt(L);
   }

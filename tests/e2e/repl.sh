@@ -199,6 +199,125 @@ send ^D
 exit 0
 END
 
+mkdir -p "$folder/pictures/deep"
+: >"$folder/pictures/größe.png"
+session "Tab completes names, fields, methods and topics" -i -e "folder = '$folder'" <<'END'
+expect 1> 
+send lunette.man\t
+expect ual_seed
+send (3)\n
+expect 2> 
+send x = lunette.one\t(2, 3)\n
+expect 3> 
+send x:norma\t():shape(2) * 100\n
+expect 300
+send x:re\t
+expect relu
+expect reshape
+expect 4> x:re
+send lu():sum():item()\n
+expect 6
+send lunette.opt\t.sg\t;\n
+expect d;
+expect > 
+send x.req\t\n
+expect false
+send t = {list = {{inner_name = 7}}, ["by_key"] = {other_name = 8}}\n
+expect 7> 
+send t.li\t[1].inn\t + t["by_key"].oth\t\n
+expect 15
+send ("x"):up\t
+absent upper
+send ^Us = "abc"\n
+send s:upp\t()\n
+expect ABC
+send ?matm\t\n
+expect lunette.ops.matmul
+send :ti\t1 + 1\n
+expect of processor time
+send ret\t 5 * 5\n
+expect 25
+expect > 
+send 	y = 3 -- x:norma\t\n
+absent x:normalize
+send ^D
+exit 0
+END
+
+session "Tab completes paths inside quotes" -i -e "folder = '$folder'" <<END
+expect 1> 
+send f = assert(io.open("$folder/pict\tgr\t))\n
+expect 2> 
+send io.type(f)\n
+expect file
+send ("$folder/pictures/\t
+expect deep/
+expect größe.png
+send d\t"):sub(-5)\n
+expect deep/
+expect 4> 
+send ^D
+exit 0
+END
+
+session "Tab runs no code of the user's" <<'END'
+expect 1> 
+send bad = function() called = true error "called" end\n
+send t = setmetatable({field_one = 1}, {__index = bad, __pairs = bad, __len = bad, __eq = bad, __name = "t"})\n
+send u = setmetatable({}, {__index = setmetatable({}, {__index = t}), __metatable = bad})\n
+send pairs, ipairs, next, type, rawget, string.find, string.sub, string.match = bad, bad, bad, bad, bad, bad, bad, bad\n
+expect 5> 
+send print(t.fie\t + 100)\n
+expect 101
+send t.absent\t
+send .x\t
+send ^Uprint(u.fie\t + 200)\n
+expect 201
+send print(called == nil and "never")\n
+expect never
+send ^D
+exit 0
+END
+
+session "a pasted block with tabs is one input, other pasted lines are inputs of their own" <<'END'
+expect 1> 
+send \x1b[200~function twice(n)\r\tif n then\r\t\treturn n * 2 -- \xc3\xa9\r\tend\rend\r\x1b[201~
+expect é
+send \n
+expect 2> 
+send twice(21)\n
+expect 42
+expect 3> 
+send \x1b[200~a = 5\na\nfor i = 1, 2 do\n\tprint(i * 11)\nend\na * 2\n\x1b[201~\n
+expect 3> a = 5
+expect 4> a
+expect 5
+expect >> end
+expect 11
+expect 22
+expect 10
+expect 7> 
+send \x1b[200~b = 1\nb\nwhile true do end\nb = 2\n\x1b[201~\n
+wait 300
+send ^C
+expect interrupted!
+expect > 
+send b\n
+expect 1
+send ^D
+exit 0
+END
+session "the arrow brings a block back as one input" <<'END'
+expect 1> 
+send ^P^P^P^P^P^P^P^P^P^P
+expect twice
+send \n
+send twice(4)\n
+expect 8
+send ^D
+exit 0
+END
+
 session "Ctrl-C ends a computation and keeps the session" <<'END'
 expect > 
 send kept = 5\n

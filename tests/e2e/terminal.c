@@ -1,7 +1,7 @@
 /* terminal.c: drives a program on a terminal of its own, for tests of interactive sessions.
 **
 ** usage: terminal SCRIPT PROGRAM [ARGS]. Lines of SCRIPT:
-**   send TEXT      type TEXT (\n \t \\ \xHH and ^C for Ctrl-C, ^D for the end of input)
+**   send TEXT      type TEXT (\n \r \t \\ \xHH and ^C for Ctrl-C, ^D for the end of input)
 **   expect TEXT    wait until TEXT appears in the output after what was last expected
 **   absent TEXT    TEXT does not stand in the output from where the last expect began to look
 **   wait MS        let so much time pass
@@ -68,7 +68,7 @@ static size_t decode(const char *s, char *out) {
       out[n++] = (char)strtol(hex, NULL, 16);
       s += 3;
     } else if (*s == '\\' && s[1])
-      out[n++] = *++s == 'n' ? '\n' : *s == 't' ? '\t' : *s;
+      out[n++] = *++s == 'n' ? '\n' : *s == 'r' ? '\r' : *s == 't' ? '\t' : *s;
     else
       out[n++] = *s;
   return n;

@@ -13,6 +13,7 @@ local plot = {
   bars = require "lunette.plot.bars",
   scatter = require "lunette.plot.scatter",
   svg = svg.render,
+  show = require("lunette.plot.terminal").show,
 }
 
 --- Writes a chart as a standalone SVG file. Returns the path; raises where the file cannot be written.

@@ -5,7 +5,7 @@ folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 terminal="$folder/terminal"
 "${CC:-cc}" -O1 -Wall -Wextra -o "$terminal" "$(dirname "$0")/terminal.c" || exit 1
-unset XDG_STATE_HOME LUNETTE_PATH NO_COLOR
+unset XDG_STATE_HOME LUNETTE_PATH NO_COLOR COLORTERM TERM_PROGRAM KITTY_WINDOW_ID TMUX
 export HOME="$folder" TERM=xterm
 passed=0 failed=0
 
@@ -314,6 +314,16 @@ expect twice
 send \n
 send twice(4)\n
 expect 8
+send ^D
+exit 0
+END
+
+session "a picture is drawn on the terminal" -i -e 'p = lunette.tensor({{1, 0}, {0, 1}})' <<'END'
+expect 1> 
+send lunette.plot.show(p)\n
+expect 38;5;229m
+expect ▀
+expect 2> 
 send ^D
 exit 0
 END

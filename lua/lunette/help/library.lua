@@ -140,6 +140,9 @@ local library = {
   {"image.write", "lunette.image.write(path, picture)", "A picture as PNG."},
   {"image.resize", "lunette.image.resize(picture, height, width, {filter = \"bicubic\"|\"bilinear\"})", "Antialiased, f32."},
   {"image.encode", "lunette.image.encode(picture)", "The bytes of a PNG as a string."},
+  {"plot.show", "lunette.plot.show(x, {columns =, protocol = \"kitty\"|\"iterm2\"|\"truecolor\"|\"256\"})",
+    "Draws a picture (1|3,h,w) or a heatmap (h,w), stretched to its range, on the terminal: by its graphics protocol or in "
+      .. "half-blocks."},
   {"npy.load", "lunette.npy.load(path)", "A tensor from a .npy file."},
   {"npy.save", "lunette.npy.save(path, t)",
     "A tensor to a .npy file: the file holds its old content or all of the new one."},

@@ -82,7 +82,7 @@ static void load_history(lunb_editor *e) {
 }
 
 /* Tab: a tab where the line has no text yet, else a completion. */
-static unsigned char on_tab(EditLine *edit, int key) {
+static unsigned char on_tab(EditLine *edit, wint_t key) {
   (void)key;
   lunb_editor *e = NULL;
   el_get(edit, EL_CLIENTDATA, &e);
@@ -106,7 +106,7 @@ static unsigned char on_tab(EditLine *edit, int key) {
 }
 
 /* Everything up to the mark that ends a paste, into the line. */
-static unsigned char on_paste(EditLine *edit, int key) {
+static unsigned char on_paste(EditLine *edit, wint_t key) {
   (void)key;
   static const wchar_t end[] = L"\033[201~";
   enum { MARK = sizeof end / sizeof *end - 1 };
@@ -165,9 +165,10 @@ lunb_editor *lunb_editor_open(void) {
   el_set(e->edit, EL_HIST, history, e->history);
   el_set(e->edit, EL_SIGNAL, 0);
   el_set(e->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
-  el_set(e->edit, EL_ADDFN, "complete", "complete the word before the cursor", on_tab);
+  /* By its wide interface: the other one copies the two texts and never frees them. */
+  el_wset(e->edit, EL_ADDFN, L"complete", L"complete the word before the cursor", on_tab);
   el_set(e->edit, EL_BIND, "\t", "complete", NULL);
-  el_set(e->edit, EL_ADDFN, "bracketed-paste", "insert pasted text as it is", on_paste);
+  el_wset(e->edit, EL_ADDFN, L"bracketed-paste", L"insert pasted text as it is", on_paste);
   el_set(e->edit, EL_BIND, "\033[200~", "bracketed-paste", NULL);
   el_source(e->edit, NULL);
   choose_path(e);

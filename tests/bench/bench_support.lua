@@ -22,13 +22,14 @@ function support.torch()
   return version
 end
 
--- The lines peers/NAME.py prints when run now with these arguments and our number of threads; nothing without PyTorch. A
--- PyTorch built on OpenBLAS is told the CPU's kernels, as ours is: versions of it fall back to slow ones on newer CPUs.
+-- The lines that the peer's script, peers/NAME.py or the path of one that lies elsewhere, prints when run now with these arguments
+-- and our number of threads; nothing without PyTorch. A PyTorch built on OpenBLAS is told the CPU's kernels, as ours is: versions
+-- of it fall back to slow ones on newer CPUs.
 function support.peer(name, ...)
   if not support.torch() then return end
+  local path = name:find "%.py$" and name or ("%s/peers/%s.py"):format(support.folder, name)
   local kernels = lunette.isa == "avx512" and "OPENBLAS_CORETYPE=SKYLAKEX " or ""
-  local command = ("%sOMP_NUM_THREADS=%d %s %s/peers/%s.py %s"):format(kernels, lunette.threads(), python(), support.folder, name,
-    table.concat({...}, " "))
+  local command = ("%sOMP_NUM_THREADS=%d %s %s %s"):format(kernels, lunette.threads(), python(), path, table.concat({...}, " "))
   local lines = {}
   local pipe <close> = io.popen(command)
   for line in pipe:lines() do lines[#lines + 1] = line end

@@ -34,16 +34,13 @@ local function peak_rss()
   end
 end
 
--- The peer beside it, in the same run: PyTorch's step in its better memory format, where python3 has torch and the script is at
--- hand (LUNETTE_PEERS names its folder). Returns views/s, peak megabytes, version; nothing where it cannot run.
-local function peer(threads)
-  local folder = os.getenv "LUNETTE_PEERS" or "../shared/peers"
-  if not sys.stat(folder .. "/simclr_torch.py") then return end
-  local version = io.popen("/usr/bin/python3 -c 'import torch; print(torch.__version__)' 2>/dev/null"):read("l")
-  if not version then return end
-  local out = io.popen(("OMP_NUM_THREADS=%d OPENBLAS_CORETYPE=SKYLAKEX /usr/bin/python3 %s/simclr_torch.py %d %s nhwc %d"):format(
-    threads, folder, threads, precision == "f32" and "fp32" or precision, steps)):read("a")
-  return tonumber(out:match("= ([%d.]+) img/s")), tonumber(out:match("RSS (%d+) MB")), version
+-- The peer beside it, in the same run: PyTorch's step in its better memory format, where the script is at hand (LUNETTE_PEERS
+-- names its folder). Returns views/s and peak megabytes; nothing where it cannot run.
+local function peer()
+  local script = (os.getenv "LUNETTE_PEERS" or "../shared/peers") .. "/simclr_torch.py"
+  if not sys.stat(script) then return end
+  local out = support.peer(script, lunette.threads(), precision == "f32" and "fp32" or precision, "nhwc", steps)
+  if out then return tonumber(out[1]:match("= ([%d.]+) img/s")), tonumber(out[1]:match("RSS (%d+) MB")) end
 end
 
 local w, spread = support.median(wall)
@@ -52,9 +49,9 @@ local row = {bench = "simclr_step", precision = precision, width = width, unit =
   spread = 256 * spread / w ^ 2, threads = lunette.threads(), cpu_seconds = c, peak_rss_mb = peak_rss() / 1e6,
   peak_tensor_mb = lunette.memory().peak_bytes / 1e6, loss = loss}
 if width == 64 then
-  local peer_views, rss, version = peer(lunette.threads())
+  local peer_views, rss = peer()
   if peer_views then
-    row.peer, row.peer_value, row.ratio = "PyTorch " .. version, peer_views, row.value / peer_views
+    row.peer, row.peer_value, row.ratio = support.torch(), peer_views, row.value / peer_views
     row.peer_rss_mb, row.memory_ratio = rss, row.peak_rss_mb / rss
   end
 end

@@ -115,12 +115,17 @@ static bool has_nan(const lun_tensor *t) {
   return false;
 }
 
-static int run_kernel(lun_context *c, const luni_entry *e, lun_call *call) {
+static lun_device device_of(const luni_entry *e, const lun_call *call) {
   lun_device d = call->nouts && call->out[0] ? call->out[0]->device : LUN_CPU;
   for (int i = 0; i < e->sig.nargs; i++) {
     if (is_tensor(e->sig.arg[i].type) && call->arg[i].t) d = call->arg[i].t->device;
     if (e->sig.arg[i].type == LUN_ARG_TENSORS && call->arg[i].list.n) d = call->arg[i].list.v[0]->device;
   }
+  return d;
+}
+
+static int run_kernel(lun_context *c, const luni_entry *e, lun_call *call) {
+  lun_device d = call->device = device_of(e, call);
   if (!e->kernel[d]) return lun_fail(c, LUN_EUNSUPPORTED, "%s: no %s kernel", e->row->name, lun_device_name(d));
   int st = e->kernel[d](call);
   if (st == LUN_EUNSUPPORTED && d == LUN_CPU && e->kernel[d] != e->row->cpu) st = e->row->cpu(call);

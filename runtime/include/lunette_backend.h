@@ -6,7 +6,7 @@
 
 #include "lunette.h"
 
-#define LUN_BACKEND_ABI 1
+#define LUN_BACKEND_ABI 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,6 +50,7 @@ typedef struct lun_call {
   lun_tensor *out[LUN_MAX_OUTS]; /* made by the shape function */
   bool needs[LUN_MAX_ARGS];      /* in a gradient: which tensor arguments want one */
   int threads;
+  lun_device device; /* where the kernel runs: that of its tensors */
 } lun_call;
 
 typedef int (*lun_kernel_fn)(lun_call *c);

@@ -1,6 +1,6 @@
 /* main.c: the CUDA kernels on the host. Every op with a kernel runs the op table's checks with it in the CPU's place,
 ** threads in ascending and in descending order; and the emulation itself is tested on kernels with planted mistakes.
-**   lunette_cuda_host_tests [SUITE]       emulation or kernels; both without
+**   lunette_cuda_host_tests [SUITE [OP...]]       emulation or kernels; both without; only the kernels of these ops
 ** Built with AddressSanitizer and UndefinedBehaviorSanitizer always: they are what sees a kernel leave its memory.
 */
 #include "cuda_host_state.h"
@@ -160,6 +160,15 @@ static const opcheck kernel_checks[] = {{"samples run", opcheck_samples_run},
                                         {"bf16 agrees with f32", opcheck_bf16}};
 enum { NCHECKS = sizeof kernel_checks / sizeof *kernel_checks };
 
+static char **only; /* ops to check, ended by NULL; NULL: all */
+
+static bool wanted(const char *op) {
+  if (!only) return true;
+  for (char **o = only; *o; o++)
+    if (!strcmp(*o, op)) return true;
+  return false;
+}
+
 /* _i counts the kernels for one check and order after those for another. */
 START_TEST(kernel_and_check) {
   const lun_kernel *k = &kernels[_i % NKERNELS];
@@ -186,7 +195,8 @@ static Suite *suite_kernels(void) {
   for (int i = 0; i < NCHECKS; i++) {
     TCase *t = tcase_create(kernel_checks[i].claim);
     tcase_set_timeout(t, 120);
-    tcase_add_loop_test(t, kernel_and_check, i * 2 * NKERNELS, (i + 1) * 2 * NKERNELS);
+    for (int j = i * 2 * NKERNELS; j < (i + 1) * 2 * NKERNELS; j++)
+      if (wanted(kernels[j % NKERNELS].name)) tcase_add_loop_test(t, kernel_and_check, j, j + 1);
     suite_add_tcase(s, t);
   }
   return s;
@@ -194,6 +204,7 @@ static Suite *suite_kernels(void) {
 
 int main(int argc, char **argv) {
   SRunner *r = srunner_create(NULL);
+  if (argc > 2) only = argv + 2;
   if (argc < 2 || !strcmp(argv[1], "emulation")) srunner_add_suite(r, suite_emulation());
   if (argc < 2 || !strcmp(argv[1], "kernels")) srunner_add_suite(r, suite_kernels());
   srunner_run_all(r, CK_NORMAL);

@@ -167,7 +167,8 @@ static int FN(normalize_relu)(lun_call *c) {
   return LUN_OK;
 }
 
-/* Per chunk: sum of g and of g (x - mean), g being dy where the activation let it pass. part is [2][ch]. */
+/* Per chunk: sum of g and of g (x - mean), g being dy where the activation let it pass. part is [2][ch].
+** dy is read whether it passes or not: AVX2 has no masked load of 16 bits, and the loop would not be vectorised. */
 static void FN(chunk_gradient)(const ELEM *restrict x, const ELEM *restrict dy, const ELEM *restrict y, int64_t rows,
                                int64_t ch, const ACC *restrict mean, const ACC *restrict scale,
                                const ACC *restrict beta, activation act, ACC *restrict part) {
@@ -179,14 +180,14 @@ static void FN(chunk_gradient)(const ELEM *restrict x, const ELEM *restrict dy, 
       const ELEM *restrict o = y + i * ch;
 #pragma omp simd
       for (int64_t k = 0; k < ch; k++) {
-        ACC d = LOAD(a[k]) - mean[k], v = LOAD(o[k]) > 0 ? LOAD(g[k]) : 0;
+        ACC d = LOAD(a[k]) - mean[k], in = LOAD(g[k]), v = LOAD(o[k]) > 0 ? in : 0;
         sum[k] += v;
         dot[k] += v * d;
       }
     } else if (act == RELU) {
 #pragma omp simd
       for (int64_t k = 0; k < ch; k++) {
-        ACC d = LOAD(a[k]) - mean[k], v = d * scale[k] + beta[k] > 0 ? LOAD(g[k]) : 0;
+        ACC d = LOAD(a[k]) - mean[k], in = LOAD(g[k]), v = d * scale[k] + beta[k] > 0 ? in : 0;
         sum[k] += v;
         dot[k] += v * d;
       }
@@ -214,14 +215,14 @@ static void FN(chunk_dx)(const ELEM *restrict x, const ELEM *restrict dy, const 
       ELEM *restrict r = residual + i * ch;
 #pragma omp simd
       for (int64_t k = 0; k < ch; k++) {
-        ACC d = LOAD(a[k]) - mean[k], v = LOAD(out[k]) > 0 ? LOAD(g[k]) : 0;
+        ACC d = LOAD(a[k]) - mean[k], in = LOAD(g[k]), v = LOAD(out[k]) > 0 ? in : 0;
         o[k] = STORE(v * scale[k] - offset[k] - slope[k] * d);
         r[k] = STORE(v);
       }
     } else if (act == RELU) {
 #pragma omp simd
       for (int64_t k = 0; k < ch; k++) {
-        ACC d = LOAD(a[k]) - mean[k], v = d * scale[k] + beta[k] > 0 ? LOAD(g[k]) : 0;
+        ACC d = LOAD(a[k]) - mean[k], in = LOAD(g[k]), v = d * scale[k] + beta[k] > 0 ? in : 0;
         o[k] = STORE(v * scale[k] - offset[k] - slope[k] * d);
       }
     } else {

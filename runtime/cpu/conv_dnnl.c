@@ -82,8 +82,13 @@ static bool product_is_faster(const lun_dnnl *d, const conv_geometry *g, lun_dty
   return g->oh * g->ow <= 16 && g->kh * g->kw > 1 && g->c >= 128 && g->k >= 128;
 }
 
+/* oneDNN 2.6 first gathers the pixels that a 1 x 1 kernel with a stride meets, in whole vectors of channels, and writes
+** beyond the memory it asked for where the last vector is not full: seen with AVX2 and 1 to 4 channels. */
+static bool gathers_beyond(const conv_geometry *g) { return g->kh * g->kw == 1 && g->stride > 1 && g->c % 16; }
+
 static int convolve(lun_call *c, lun_dnnl *d, lun_conv_kind kind, conv_geometry g, lun_dtype type, void *x, void *w,
                     void *bias, void *y) {
+  if (gathers_beyond(&g)) return LUN_EUNSUPPORTED;
   conv_key key = {.g = g, .kind = kind, .type = type, .bias = bias != NULL, .threads = c->threads};
   int before = omp_get_max_threads(), st = LUN_EUNSUPPORTED;
   lun_conv_entry *e;

@@ -73,6 +73,7 @@ static void open_blas(lun_blas *b) {
     b->lib = NULL;
     return;
   }
+  if (b->parallel() == 1) b->set_threads(1); /* the pthread flavour does not ask OpenMP */
 }
 
 lun_blas *lun_blas_of(lun_context *c) {
@@ -87,40 +88,82 @@ void lun_blas_close(lun_blas *b) {
   memset(b, 0, sizeof *b);
 }
 
-/* OpenMP threads for one call: the number is put back by the caller. The pthread flavour does not ask OpenMP. */
-static int set_threads(const lun_blas *b, int threads) {
-  int before = omp_get_max_threads();
-  omp_set_num_threads(threads);
-  if (b->parallel() == 1) b->set_threads(threads);
-  return before;
+static enum CBLAS_TRANSPOSE flag(bool transposed) { return transposed ? CblasTrans : CblasNoTrans; }
+
+typedef struct {
+  lun_dtype dtype;
+  bool ta, tb;
+  int64_t m, n, k, lda, ldb, ldy;
+  const void *a, *b;
+  double beta;
+  void *y;
+} product;
+
+/* Rows [i, i + m) and columns [j, j + n) of y. */
+static void part(const lun_blas *blas, const product *p, int64_t i, int64_t m, int64_t j, int64_t n) {
+  int64_t size = lun_dtype_size(p->dtype);
+  const void *a = (const char *)p->a + (p->ta ? i : i * p->lda) * size;
+  const void *b = (const char *)p->b + (p->tb ? j * p->ldb : j) * size;
+  void *y = (char *)p->y + (i * p->ldy + j) * size;
+  blasint M = (blasint)m, N = (blasint)n, K = (blasint)p->k;
+  if (p->dtype == LUN_F64)
+    blas->dgemm(CblasRowMajor, flag(p->ta), flag(p->tb), M, N, K, 1.0, a, (blasint)p->lda, b, (blasint)p->ldb, p->beta,
+                y, (blasint)p->ldy);
+  else
+    blas->sgemm(CblasRowMajor, flag(p->ta), flag(p->tb), M, N, K, 1.0f, a, (blasint)p->lda, b, (blasint)p->ldb,
+                (float)p->beta, y, (blasint)p->ldy);
 }
 
-static enum CBLAS_TRANSPOSE flag(bool transposed) { return transposed ? CblasTrans : CblasNoTrans; }
+/* Below so many multiplications a second thread costs more than it takes over. */
+enum { WORTH_A_THREAD = 1 << 18, ALIGN = 16 };
+
+/* Each of our threads has its own part of y: OpenBLAS's threads wait for each other inside a product by yielding the
+*CPU
+** in a loop, which takes a time slice each time where a neighbour wants the CPU too. Parts begin at whole tiles. */
+static void multiply(const lun_blas *blas, const product *p, int threads) {
+  double work = (double)p->m * (double)p->n * (double)p->k / WORTH_A_THREAD;
+  bool rows = p->m >= p->n;
+  int64_t count = rows ? p->m : p->n, tiles = (count + ALIGN - 1) / ALIGN;
+  int64_t parts = threads < tiles ? threads : tiles;
+  if (work < (double)parts) parts = work < 1 ? 1 : (int64_t)work;
+  if (parts == 1) { /* OpenBLAS asks OpenMP how many threads it may have */
+    int before = omp_get_max_threads();
+    omp_set_num_threads(1);
+    part(blas, p, 0, p->m, 0, p->n);
+    omp_set_num_threads(before);
+    return;
+  }
+#pragma omp parallel for num_threads((int)parts) schedule(static)
+  for (int64_t t = 0; t < parts; t++) { /* inside a parallel region it has one */
+    int64_t from = tiles * t / parts * ALIGN, to = tiles * (t + 1) / parts * ALIGN;
+    if (to > count) to = count;
+    if (rows)
+      part(blas, p, from, to - from, 0, p->n);
+    else
+      part(blas, p, 0, p->m, from, to - from);
+  }
+}
+
+static bool too_large(int64_t size) { return size > INT_MAX; }
 
 int lun_gemm(lun_context *c, lun_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a,
              const void *b, double beta, void *y, int threads) {
   lun_blas *blas = lun_blas_of(c);
-  if (!blas || m > INT_MAX || n > INT_MAX || k > INT_MAX) return LUN_EUNSUPPORTED;
+  if (!blas || too_large(m) || too_large(n) || too_large(k)) return LUN_EUNSUPPORTED;
   if (m == 0 || n == 0) return LUN_OK;
   if (k == 0) return LUN_EUNSUPPORTED; /* leading dimensions of 0 are not allowed */
-  int before = set_threads(blas, threads);
-  blasint M = (blasint)m, N = (blasint)n, K = (blasint)k, lda = ta ? M : K, ldb = tb ? K : N;
-  if (dtype == LUN_F64)
-    blas->dgemm(CblasRowMajor, flag(ta), flag(tb), M, N, K, 1.0, a, lda, b, ldb, beta, y, N);
-  else
-    blas->sgemm(CblasRowMajor, flag(ta), flag(tb), M, N, K, 1.0f, a, lda, b, ldb, (float)beta, y, N);
-  omp_set_num_threads(before);
+  product p = {dtype, ta, tb, m, n, k, ta ? m : k, tb ? k : n, n, a, b, beta, y};
+  multiply(blas, &p, threads);
   return LUN_OK;
 }
 
 int lun_gemm_add(lun_context *c, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
                  const float *b, int64_t ldb, float *y, int64_t ldy, int threads) {
   lun_blas *blas = lun_blas_of(c);
-  if (!blas || m > INT_MAX || n > INT_MAX || k > INT_MAX || lda > INT_MAX || ldb > INT_MAX || ldy > INT_MAX)
+  if (!blas || too_large(m) || too_large(n) || too_large(k) || too_large(lda) || too_large(ldb) || too_large(ldy))
     return LUN_EUNSUPPORTED;
-  int before = set_threads(blas, threads);
-  blas->sgemm(CblasRowMajor, flag(ta), flag(tb), (blasint)m, (blasint)n, (blasint)k, 1.0f, a, (blasint)lda, b,
-              (blasint)ldb, 1.0f, y, (blasint)ldy);
-  omp_set_num_threads(before);
+  if (m == 0 || n == 0 || k == 0) return LUN_OK;
+  product p = {LUN_F32, ta, tb, m, n, k, lda, ldb, ldy, a, b, 1, y};
+  multiply(blas, &p, threads);
   return LUN_OK;
 }

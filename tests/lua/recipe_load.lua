@@ -3,7 +3,9 @@ local errors = require "lunette.recipe.errors"
 local load = require "lunette.recipe.load"
 local lines = require "lunette.recipe.lines"
 local node = require "lunette.recipe.node"
+local recipe = require "lunette.recipe"
 local sandbox = require "lunette.recipe.sandbox"
+local sys = require "lunette.sys"
 local tokens = require "lunette.recipe.tokens"
 
 local function text_errors(text)
@@ -259,6 +261,63 @@ t.case("extends: another kind replaces, the same kind merges", function()
   t.equal(load_file(root .. "/a.lua"), { x = { kind = "lars", lr = 1 }, y = { kind = "sgd", lr = 1, momentum = 2 } })
 end)
 
+t.case("extends: a stage that turns to another task keeps what the two share", function()
+  local root = files {
+    ["a.lua"] = [[return { extends = "b.lua", stages = { { name = "p", task = "byol", batch = 8 }, { name = "q", l2 = 1 } } }]],
+    ["b.lua"] = [[return { stages = { { name = "p", task = "simclr", data = "s:train", epochs = 3, batch = 4, temperature = 0.5 },
+      { name = "q", task = "linear_probe" } } }]],
+  }
+  t.equal(load_file(root .. "/a.lua").stages, { { name = "p", task = "byol", data = "s:train", epochs = 3, batch = 8 },
+    { name = "q", task = "linear_probe", l2 = 1 } })
+end)
+
+t.case("extends: another backbone is another model", function()
+  local root = files {
+    ["a.lua"] = [[return { extends = "b.lua", model = { backbone = "conv4", width = 8 } }]],
+    ["b.lua"] = [[return { model = { backbone = "resnet18", stem = "cifar", width = 4 } }]],
+    ["same.lua"] = [[return { extends = "b.lua", model = { width = 8 } }]],
+  }
+  t.equal(load_file(root .. "/a.lua").model, { backbone = "conv4", width = 8 })
+  t.equal(load_file(root .. "/same.lua").model, { backbone = "resnet18", stem = "cifar", width = 8 })
+end)
+
+t.case("extends: a base is held to the rules of a recipe, in files and lines of its own", function()
+  local root = files { ["a.lua"] = 'return {\n extends = "b/c.lua" }' }
+  local function base(text)
+    os.execute(("mkdir -p '%s/b'"):format(root))
+    t.write(root .. "/b/c.lua", text)
+    return (select(3, load_file(root .. "/a.lua")))
+  end
+  t.contains(base "return {\n x = os.getenv 'HOME' }", root .. "/b/c.lua:2: 'os' is not defined")
+  t.contains(base "\nwhile true do end", root .. "/b/c.lua:2: gave up after")
+  t.contains(base(string.dump(function() end)), "b/c.lua: is compiled Lua")
+  t.contains(base(("-"):rep(256 * 1024 + 1)), "/a.lua:2: 'extends': " .. root .. "/b/c.lua: has 262145 bytes")
+  t.contains(base "return {\n x = function() end }", "b/c.lua:2: 'x' is a function")
+  t.contains(base "return 5", "b/c.lua: a recipe returns one table")
+end)
+
+t.case("the files of a recipe: written into one folder they are the recipe again", function()
+  local root = files {
+    ["a.lua"] = [[return { extends = "base/b.lua", seed = 2 }]],
+    ["base/b.lua"] = [[return { extends = "c.lua", about = "b" }]],
+    ["base/c.lua"] = [[return { seed = 1, name = "c" }]],
+  }
+  local list = recipe.files(root .. "/a.lua")
+  local copy, seen = t.folder(), {}
+  for i, file in ipairs(list) do
+    seen[i] = { file.path, file.relative }
+    t.equal(file.text, t.read(file.path))
+    t.equal(file.sha256, sys.sha256(file.text))
+    sys.mkdir_p(copy .. "/" .. (file.relative:match("^(.*)/") or "."))
+    t.write(copy .. "/" .. file.relative, file.text)
+  end
+  t.equal(seen, { { root .. "/base/c.lua", "base/c.lua" }, { root .. "/base/b.lua", "base/b.lua" }, { root .. "/a.lua", "recipe.lua" } })
+  t.equal(load_file(copy .. "/recipe.lua"), load_file(root .. "/a.lua"))
+  local none, mistakes = recipe.files(root .. "/no.lua")
+  t.equal(none, nil)
+  t.contains(tostring(mistakes), "no.lua: no such file")
+end)
+
 t.case("extends: mistakes", function()
   local root = files {
     ["cycle.lua"] = 'return {\n extends = "cycle2.lua" }',
@@ -275,17 +334,31 @@ t.case("extends: mistakes", function()
     ["bad.lua"] = "return {\n = }",
     ["link.lua"] = 'return { extends = "out.lua" }',
     ["chain0.lua"] = "return {}",
+    ["near.lua"] = 'return { extends = "chain01.lua" }',
+    ["below.lua"] = 'return { extends = "inner.lua" }',
+    ["ending.lua"] = 'return { extends = "chain0" }',
+    ["key.lua"] = 'return {\n extnds = "chain0.lua" }',
+    ["deep.lua"] = 'return { extends = "sub/inner.lua" }',
+    ["sub/inner.lua"] = 'return { extends = "../chain0.lua" }',
+    ["table.lua"] = "return { extends = {} }",
   }
   for i = 1, 12 do t.write(("%s/chain%d.lua"):format(root, i), ('return { extends = "chain%d.lua" }'):format(i - 1)) end
   os.execute(("ln -s /etc/hostname '%s/out.lua'"):format(root))
   local function problems(name) return (select(3, load_file(root .. "/" .. name))) end
-  t.contains(problems "cycle.lua", "cycle2.lua:1: 'extends': 'cycle.lua' extends itself")
-  t.contains(problems "self.lua", "extends itself")
-  t.contains(problems "up.lua", "up.lua:1: 'extends': '../x.lua' leaves its folder through '..'")
+  t.equal(problems "cycle.lua", ("%s/cycle2.lua:1: 'extends': goes round in a circle: %s/cycle.lua -> %s/cycle2.lua -> %s/cycle.lua")
+    :format(root, root, root, root))
+  t.contains(problems "self.lua", "goes round in a circle: " .. root .. "/self.lua -> " .. root .. "/self.lua")
+  t.contains(problems "up.lua", "up.lua:1: 'extends': '../x.lua' leaves its folder through '..'; a base lies beside the file")
   t.contains(problems "url.lua", "is a URL")
   t.contains(problems "abs.lua", "is absolute")
   t.contains(problems "none.lua", "none.lua:3: 'extends': no such file '" .. root .. "/nothing.lua'")
   t.contains(problems "number.lua", "must be a file name, got 5")
+  t.contains(problems "near.lua", "/chain01.lua' (did you mean 'chain0.lua'?)")
+  t.contains(problems "below.lua", "/inner.lua' (did you mean 'sub/inner.lua'?)")
+  t.contains(problems "ending.lua", "'chain0' does not end in .lua (did you mean 'chain0.lua'?)")
+  t.contains(problems "key.lua", "key.lua:2: unknown key 'extnds' (did you mean 'extends'?)")
+  t.contains(problems "deep.lua", "sub/inner.lua:1: 'extends': '../chain0.lua' leaves its folder")
+  t.contains(problems "table.lua", "must be a file name, got a table")
   t.contains(problems "taken.lua", "that name is taken")
   t.contains(problems "broken.lua", "bad.lua:2: unexpected symbol near '='")
   t.contains(problems "link.lua", "is a link out of the recipe's folder")

@@ -11,25 +11,17 @@
 --   is relatively stronger. The warm-up begins at 0, there at 3e-5. Precision is this program's choice (f32 or bf16),
 --   there 16-bit mixed. The probe is fitted to convergence on standardised features of plain images, not online or by SGD
 --   on crops: compare with care.
--- Stage `regularized`: Q-Score regularization after the paper (arXiv 2203.01881): 50 epochs at learning rate 1e-5, both
---   weights 1e-4, epsilon 4. Optimizer and constant rate are our choice; schedules of the method itself begin anew.
--- Data: stl10/train_X.bin, train_y.bin, unlabeled_X.bin, test_X.bin and test_y.bin below the data root. Held in memory:
---   2.9 GB.
+-- Data, encoder, measurements and the stage `regularized`: base/common.lua.
 --
 --   lunette run --data-root PATH examples/recipes/stl10/dino.lua
 --   lunette run --data-root PATH --smoke examples/recipes/stl10/dino.lua   seconds: shows that everything works
 
 return {
-  format = 1,
+  extends = "base/common.lua",
   name = "stl10-dino",
   about = "DINO on STL-10, after solo-learn's ImageNet-100 recipe; probes, Q-Scores, Q-Score regularization",
-  seed = 1,
-  data = { stl10 = { kind = "stl10", path = "stl10" } },
-  model = { backbone = "resnet18", stem = "imagenet", width = 64 },
   stages = {
-    -- What the untrained encoder is worth: everything below is measured against it.
-    { name = "random_probe", task = "linear_probe", from = "random", data = "stl10:train", test = "stl10:test" },
-    { name = "pretrain", task = "dino", data = "stl10:train+unlabeled", epochs = 400, batch = 256,
+    { name = "pretrain", task = "dino", epochs = 400, batch = 256,
       projector = { 2048, 2048, 256 }, prototypes = 4096, student_temp = 0.1, teacher_temp = 0.07,
       warmup_teacher_temp = 0.04, warmup_epochs = 50, center_momentum = 0.9, freeze_epochs = 1, ema = 0.9995,
       ema_final = 1,
@@ -39,28 +31,12 @@ return {
           gray = 0.2, blur = 0.1, solarize = 0.2 },
       },
       optim = { kind = "lars", lr = 0.3, momentum = 0.9, weight_decay = 1e-6, eta = 0.02, clip = true, exclude_1d = true },
-      schedule = { kind = "cosine", warmup_epochs = 10 },
-      save = { every_epochs = 10, keep = 2 } },
-    { name = "probe", like = "random_probe", from = "pretrain" },
-    { name = "knn", task = "knn", from = "pretrain", data = "stl10:train", test = "stl10:test", k = 20 },
-    { name = "qscore", task = "qscore", from = "pretrain", probe = "probe",
-      data = "stl10:train", test = "stl10:test", epsilon = 4, sweep = { 1, 2, 3, 4 } },
-    { name = "regularized", like = "pretrain", from = "pretrain", epochs = 50,
-      freeze_epochs = 0, warmup_epochs = 0,
-      optim = { lr = 1e-5 },
-      schedule = { kind = "constant" },
-      regularize = { kind = "qscore", low_weight = 1e-4, over_weight = 1e-4, epsilon = 4 } },
-    { name = "regularized_probe", like = "probe", from = "regularized" },
+      schedule = { kind = "cosine", warmup_epochs = 10 } },
+    { name = "regularized", freeze_epochs = 0, warmup_epochs = 0 },
   },
-  report = {
-    title = "DINO on STL-10",
-    compare = { "random_probe", "probe", "regularized_probe" },
-  },
+  report = { title = "DINO on STL-10" },
   smoke = {
-    ["model.width"] = 4, ["random_probe.iterations"] = 5, ["random_probe.resamples"] = 20, ["pretrain.epochs"] = 1,
-    ["pretrain.batch"] = 16, ["pretrain.size"] = 16, ["pretrain.schedule.warmup_epochs"] = 0,
-    ["pretrain.projector"] = { 32, 32, 16 }, ["pretrain.prototypes"] = 24, ["pretrain.freeze_epochs"] = 0,
-    ["pretrain.warmup_epochs"] = 1, ["knn.resamples"] = 20, ["qscore.resamples"] = 20, ["regularized.epochs"] = 1,
-    ["regularized.regularize.epsilon"] = 1,
+    ["pretrain.projector"] = { 32, 32, 16 }, ["pretrain.prototypes"] = 24,
+    ["pretrain.freeze_epochs"] = 0, ["pretrain.warmup_epochs"] = 1,
   },
 }

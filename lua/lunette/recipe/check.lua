@@ -6,6 +6,7 @@ local like = require "lunette.recipe.like"
 local load = require "lunette.recipe.load"
 local node = require "lunette.recipe.node"
 local schema = require "lunette.recipe.schema"
+local spelling = require "lunette.recipe.spelling"
 local training = require "lunette.recipe.schema.training"
 local suggest = require "lunette.suggest"
 
@@ -50,7 +51,15 @@ local function describe(n)
   return nil
 end
 
+-- One value that several stages have, through `like`, is one mistake.
+local function said(ctx, n)
+  local before = ctx.said[n]
+  ctx.said[n] = true
+  return before
+end
+
 local function wrong(ctx, n, path, expected)
+  if said(ctx, n) then return nil end
   return ctx.errors:add(n, "%s must be %s, got %s", name_of(path, n), expected,
     describe(n) or ctx.errors.show(n.value))
 end
@@ -62,7 +71,7 @@ local function walk(type_, n, path, ctx, parent)
     if type_.default ~= nil then
       return walk(type_, node.of(type_.default, parent), path, ctx, parent)
     end
-    if type_.required then
+    if type_.required and not parent.unresolved then
       ctx.errors:add(parent, "missing key %s (%s)", name_of(path, parent), type_.doc)
     end
     return nil
@@ -74,7 +83,9 @@ local function choice(ctx, n, path, value, choices, what)
   for _, known in ipairs(choices) do
     if known == value then return true end
   end
-  ctx.errors:add(n, "%s: unknown %s '%s'%s", name_of(path, n), what, value, suggest.hint(value, choices, true))
+  if not said(ctx, n) then
+    ctx.errors:add(n, "%s: unknown %s '%s'%s", name_of(path, n), what, value, suggest.hint(value, choices, true))
+  end
   return false
 end
 
@@ -149,9 +160,18 @@ local function misplaced(fields, key)
   end
 end
 
--- fields: {name -> type}; known: further keys that are dealt with elsewhere but may be meant.
+-- A slip in a table that is used twice (a local, a stage that others are like) is one slip.
+local function unknown_key(ctx, child, path, key, hint)
+  local place = ("%s:%s:%s"):format(child.file, child.line, key)
+  if ctx.unknown[place] then return end
+  ctx.unknown[place] = true
+  ctx.errors:add(child, "unknown key %s%s", name_of(extended(path, key), child), hint)
+end
+
+-- fields: {name -> type}; known: further keys that are dealt with elsewhere but may be meant. A misspelt key is reported
+-- and then stands for the one that was meant, so that nothing else is said to be missing for want of it.
 local function walk_fields(fields, n, path, ctx, known)
-  local result = {}
+  local result, meant = {}, {}
   for _, key in ipairs(keys_of(n.fields)) do
     if not fields[key] and not (known and known[key]) then
       -- Of two words as near, the one meant is rather the one that has to be there and is not.
@@ -161,15 +181,15 @@ local function walk_fields(fields, n, path, ctx, known)
         favoured[name] = type_.required and not n.fields[name]
       end
       for name in pairs(known or {}) do candidates[#candidates + 1] = name end
-      local hint = suggest.hint(key, candidates, false, favoured)
-      local place = hint == "" and misplaced(fields, key)
-      if place then hint = (" (it belongs in '%s')"):format(place) end
-      local child = n.fields[key]
-      ctx.errors:add(child, "unknown key %s%s", name_of(extended(path, key), child), hint)
+      local near, child = suggest.nearest(key, candidates, favoured), n.fields[key]
+      local place = not near and misplaced(fields, key)
+      unknown_key(ctx, child, path, key, near and (" (did you mean '%s'?)"):format(near)
+        or place and (" (it belongs in '%s')"):format(place) or "")
+      if near then meant[near] = n.fields[near] and node.merge(child, n.fields[near]) or child end
     end
   end
   for _, key in ipairs(keys_of(fields)) do
-    result[key] = walk(fields[key], n.fields[key], extended(path, key), ctx, n)
+    result[key] = walk(fields[key], meant[key] or n.fields[key], extended(path, key), ctx, n)
   end
   return result
 end
@@ -207,6 +227,15 @@ function walkers.map(type_, n, path, ctx)
   return result
 end
 
+-- Keys that any variant has, and the one that tells them apart.
+local function tagged_keys(type_, tag)
+  local known = { [tag] = true }
+  for _, variant in pairs(type_.variants) do
+    for key in pairs(variant.fields) do known[key] = true end
+  end
+  return known
+end
+
 function walkers.variant(type_, n, path, ctx)
   if n.value == false and type_.off then return false end
   if not n.fields then
@@ -214,6 +243,14 @@ function walkers.variant(type_, n, path, ctx)
   end
   if not want_record(n, path, ctx) then return nil end
   local tag = type_.tag or "kind"
+  local misspelt = not n.fields[tag] and spelling.find(n.fields, tag, tagged_keys(type_, tag))
+  if misspelt then
+    unknown_key(ctx, n.fields[misspelt], path, misspelt, (" (did you mean '%s'?)"):format(tag))
+    local fields = {}
+    for key, child in next, n.fields do fields[key] = child end
+    fields[tag], fields[misspelt] = n.fields[misspelt], nil
+    n = { file = n.file, line = n.line, fields = fields, n = 0 }
+  end
   local tag_node = n.fields[tag]
   local kind = type_.default_kind
   if tag_node then
@@ -221,12 +258,6 @@ function walkers.variant(type_, n, path, ctx)
     kind = tag_node.value
   end
   if not kind then
-    for _, key in ipairs(keys_of(n.fields)) do
-      if suggest.nearest(key, { tag }) then
-        local child = n.fields[key]
-        return ctx.errors:add(child, "unknown key %s (did you mean '%s'?)", name_of(extended(path, key), child), tag)
-      end
-    end
     return ctx.errors:add(n, "missing key %s (one of %s)", name_of(extended(path, tag), n),
       table.concat(keys_of(type_.variants), ", "))
   end
@@ -386,10 +417,10 @@ local function check_stage(n, index, ctx)
         local child = n.fields[key]
         local candidates = keys_of(fields)
         for name in pairs(schema.stage) do candidates[#candidates + 1] = name end
-        ctx.errors:add(child, "unknown key %s%s", name_of(extended(path, key), child), suggest.hint(key, candidates))
+        unknown_key(ctx, child, path, key, suggest.hint(key, candidates))
       end
     end
-    if not task_node then
+    if not task_node and not n.unresolved then
       ctx.errors:add(n, "missing key %s (one of %s)", name_of(extended(path, "task"), n), table.concat(keys_of(schema.tasks), ", "))
     end
     return nil
@@ -501,7 +532,7 @@ end
 
 --- check(root, errors) -> config, or nil with all mistakes in the list. `root` is the joined recipe as a node.
 function check.check(root, errors)
-  local ctx = { errors = errors, stages = {}, position = math.huge }
+  local ctx = { errors = errors, stages = {}, position = math.huge, unknown = {}, said = {} }
   local before = #errors
   local fields = {}
   for key, type_ in pairs(schema.recipe.fields) do

@@ -7,6 +7,7 @@ local load = require "lunette.recipe.load"
 local node = require "lunette.recipe.node"
 local overrides = require "lunette.recipe.overrides"
 local schema = require "lunette.recipe.schema"
+local spelling = require "lunette.recipe.spelling"
 
 local recipe = { schema = schema }
 
@@ -43,6 +44,10 @@ function recipe.load(path, set, smoke)
   return config, { sources = sources, overrides = set or {} }
 end
 
+--- files(path) -> the files that a recipe consists of: {{path, relative, text, sha256}, ...}, bases first and the recipe, as
+--- recipe.lua, last; or nil, list of mistakes. Written under their `relative` names into one folder they are the recipe again.
+recipe.files = load.files
+
 --- check(path [, overrides [, smoke]]) -> true; or false, list of mistakes.
 function recipe.check(path, set, smoke)
   local config, mistakes = recipe.load(path, set, smoke)
@@ -55,6 +60,7 @@ function recipe.from_text(text, name, set, smoke)
   local list = errors.new()
   local root = load.text(text, name, list)
   if not root then return nil, list:sort() end
+  spelling.structure(root, list)
   if root.fields.extends then
     list:add(root.fields.extends, "'extends' needs a recipe that is a file")
     return nil, list:sort()

@@ -12,7 +12,9 @@ local function scalar(stage, key)
   return child and child.value
 end
 
-local function copied(base, task)
+--- shared(base, task) -> the node of a stage without its name and, where `task` is another than its own, without the settings
+--- that this task does not share. task: nil for the same.
+function like.shared(base, task)
   local result = { file = base.file, line = base.line, fields = {}, n = 0 }
   local base_task = scalar(base, "task")
   local from_fields = schema.tasks[base_task] and schema.tasks[base_task].fields
@@ -24,7 +26,8 @@ local function copied(base, task)
   return result
 end
 
---- resolve(stages, errors) -> list of stage nodes without `like`. Takes the node of the recipe's `stages`.
+--- resolve(stages, errors) -> list of stage nodes without `like`. Takes the node of the recipe's `stages`. A stage whose `like`
+--- is wrong is marked `unresolved`: what it lacks may be what it did not get.
 function like.resolve(stages, errors)
   local positions, names = {}, {}
   for i = 1, stages.n do
@@ -62,7 +65,8 @@ function like.resolve(stages, errors)
       base = resolve(positions[target])
       visiting[i] = nil
     end
-    resolved[i] = base and base.fields and node.merge(copied(base, scalar(own, "task")), own) or own
+    resolved[i] = base and base.fields and node.merge(like.shared(base, scalar(own, "task")), own) or own
+    resolved[i].unresolved = not base or base.unresolved
     return resolved[i]
   end
 

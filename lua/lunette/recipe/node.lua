@@ -147,13 +147,13 @@ function node.is_record(n)
 end
 
 -- A record of another kind is another thing: merging an sgd's momentum into a lars would only make errors.
-local TAGS = { "kind", "preset" }
+local TAGS = { "kind", "preset", "backbone" }
 
 local function changes_kind(base, over)
   for _, tag in ipairs(TAGS) do
     local b, o = base.fields[tag], over.fields[tag]
     if o and not (b and b.value == o.value) then
-      if tag ~= "kind" or b then return true end
+      if tag == "preset" or b then return true end
     end
   end
   return false

@@ -61,13 +61,21 @@ local function list(lines, fields, indent)
   end
 end
 
+local EXTENDS = {
+  "tables merge key by key; another kind, preset or backbone replaces the table it stands in",
+  "stages merge by name and keep the base's order, new ones follow; a stage of another task keeps what both tasks share",
+  "lists and everything else replace what the base says",
+  "a base may extend a base, up to 8 in a row; each is held to the rules of a recipe and copied into the run directory",
+}
+
 local function overview()
   local lines = {
     "A recipe is a Lua file that returns one table of data. Its keys:",
     "",
   }
   list(lines, schema.recipe.fields, "  ")
-  lines[#lines + 1] = "  extends          a recipe to start from: keys merge, stages by name, lists replace"
+  lines[#lines + 1] = "  extends          a recipe to start from, as \"base/common.lua\": a file beside this one or in a folder below"
+  for _, line in ipairs(EXTENDS) do lines[#lines + 1] = "                   " .. line end
   lines[#lines + 1] = ""
   lines[#lines + 1] = "Keys of every stage:"
   lines[#lines + 1] = ""

@@ -1,4 +1,4 @@
---- The commands on recipes and run directories: `lunette run`, `check`, `resume`, `report`, `diff`, `verify`.
+--- The commands on recipes and run directories: `lunette run`, `check`, `resume`, `sweep`, `report`, `diff`, `verify`.
 
 local datafiles = require "lunette.recipe.datafiles"
 local progress = require "lunette.recipe.progress"
@@ -7,20 +7,24 @@ local runner = require "lunette.recipe.run"
 local rundir = require "lunette.recipe.rundir"
 local schema = require "lunette.recipe.schema"
 local suggest = require "lunette.suggest"
+local sweep = require "lunette.recipe.sweep"
+local sweep_table = require "lunette.recipe.sweep_table"
 local sys = require "lunette.sys"
 
 local cli = {}
 
 local OPTIONS = {
-  ["--out"] = { key = "out", value = "DIR", doc = "the run directory (default: runs/<time>-<name>-<hash>)" },
+  ["--out"] = { key = "out", value = "DIR", doc = "the folder to make (default: runs/<time>-<name>-<hash>, or -sweep)" },
   ["--set"] = { key = "overrides", value = "KEY=VALUE", many = true, doc = "change the recipe: --set pretrain.epochs=5" },
+  ["--grid"] = { key = "grid", value = "KEY=V1,V2", many = true, doc = "a setting and its values; several --grid: every combination" },
+  ["--seeds"] = { key = "seeds", value = "1,2,3", doc = "every combination with each of these seeds; the table then has means as well" },
   ["--smoke"] = { key = "smoke", doc = "with the recipe's own tiny settings: shows in seconds that everything works" },
   ["--rerun"] = { key = "rerun", doc = "repeat the run beside it, and compare metrics, results and weights bit for bit" },
   ["--data-root"] = { key = "data_root", value = "DIR", doc = "where data paths start (default: $LUNETTE_DATA, else here)" },
   ["--progress"] = { key = "progress", value = "MODE", choices = progress.modes, doc = "auto, bar, plain or none" },
 }
 
-local ORDER = { "run", "check", "resume", "report", "diff", "verify" }
+local ORDER = { "run", "check", "resume", "sweep", "report", "diff", "verify" }
 
 -- argument: what stands behind the options; what: how a message asks for it; count: how many there are, 1 unless said.
 local COMMANDS = {
@@ -29,9 +33,20 @@ local COMMANDS = {
   check = { argument = "RECIPE", what = "a recipe", options = { "--set", "--smoke", "--data-root" },
     doc = "say what is wrong with a recipe, or what it would do" },
   resume = { argument = "DIR", what = "a run directory", options = { "--progress", "--data-root" },
-    doc = "go on with a run that was stopped" },
+    doc = "go on with a run or a sweep that was stopped" },
+  sweep = { argument = "RECIPE", what = "a recipe",
+    options = { "--grid", "--seeds", "--out", "--set", "--smoke", "--progress", "--data-root" },
+    doc = "run a recipe with every combination of a grid of settings, one after the other",
+    more = {
+      "All combinations are checked before the first runs, and every run directory (DIR/<nnn>-<settings>) is made with its",
+      "configuration, so that later changes to the recipe reach none of them. A run that fails is recorded and the rest go on;",
+      "exit code 1 if any did. `lunette resume DIR` goes on after a kill: finished runs are left alone, the one that was",
+      "interrupted goes on from its checkpoint, failed ones are tried again unless they diverged. DIR/results.md, results.csv,",
+      "results.json and report.html have a row for each run. Values with commas stand in quotes or braces:",
+      "  lunette sweep RECIPE --grid pretrain.optim.lr=0.03,0.06 --grid 'model.projector={64},{128,64}' --seeds 1,2,3 --out DIR",
+    } },
   report = { argument = "DIR", what = "a run directory", options = {},
-    doc = "build report.html of a run anew, whatever state the run is in" },
+    doc = "build report.html of a run or a sweep anew, whatever state it is in" },
   diff = { argument = "A B", what = "two recipes or run directories", count = 2, options = {},
     doc = "what differs between two recipes or runs: settings, and of runs also data and results; exit code 1 if any" },
   verify = { argument = "DIR", what = "a run directory", options = { "--rerun", "--progress", "--data-root" },
@@ -52,6 +67,7 @@ function cli.usage(command)
       local known = OPTIONS[option]
       lines[#lines + 1] = ("  %-22s %s"):format(option .. (known.value and " " .. known.value or ""), known.doc)
     end
+    if command and spec.more then table.move(spec.more, 1, #spec.more, #lines + 1, lines) end
   end
   return table.concat(lines, "\n")
 end
@@ -174,6 +190,15 @@ local function check_command(path, options, host, out, err)
 end
 
 local function report_command(dir, out, err)
+  if sweep.is_sweep(dir) then
+    local ok, path = pcall(sweep.report, dir)
+    if not ok then
+      err("lunette report: " .. tostring(path))
+      return 1
+    end
+    out(("report: %s"):format(path))
+    return 0
+  end
   local ok, path, warnings = pcall(require("lunette.report").write, dir)
   if not ok then
     err(("lunette report: %s"):format((tostring(path):gsub("^report: ", ""))))
@@ -231,6 +256,22 @@ local function report_outcome(command, code, info, out, err)
   return code
 end
 
+local function sweep_outcome(command, code, info, out, err)
+  if info.mistakes then
+    err(tostring(info.mistakes))
+    return code
+  end
+  if info.finished then out(("the sweep in '%s' is finished; there is nothing to resume"):format(info.dir)) end
+  if info.outcome then
+    for _, line in ipairs(sweep_table.terminal(info.outcome)) do out(line) end
+    out(("%s; intervals and more: %s/results.md"):format(sweep_table.summary(info.outcome), info.dir))
+    if info.report then out(("report: %s"):format(info.report)) end
+  end
+  for line in (info.message and info.message .. "\n" or ""):gmatch("([^\n]*)\n") do err(("lunette %s: %s"):format(command, line)) end
+  if info.outcome and code ~= 0 then err(("go on with: lunette resume %s"):format(info.dir)) end
+  return code
+end
+
 --- main(args [, host]) -> exit code. args: {"run", ...}, as on the command line after the program's name.
 -- host, from the program: program {version, commit, dirty}, interrupted() -> nil or signal, device_info(config),
 -- report; for tests: out(line), err(line).
@@ -272,6 +313,10 @@ function cli.main(args, host)
   options.program, options.interrupted = host.program, host.interrupted
   options.device_info, options.report = host.device_info, host.report
   if command == "verify" then return verify_command(positional[1], options, out, err) end
+  if command == "sweep" or (command == "resume" and sweep.is_sweep(positional[1])) then
+    local code, info = sweep[command == "sweep" and "run" or "resume"](positional[1], options)
+    return sweep_outcome(command, code, info, out, err)
+  end
   local code, info = runner[command](positional[1], options)
   return report_outcome(command, code, info, out, err)
 end

@@ -169,16 +169,20 @@ function datafiles.settings_hash(spec)
   return sys.sha256(json.encode(spec))
 end
 
---- hash(config, root [, earlier]) -> record for provenance.json; or nil, list of messages.
+--- hash(config, root [, earlier [, known]]) -> record for provenance.json; or nil, list of messages.
 -- `earlier`: the record of the run that is resumed; data that changed since is an error as a wrong hash is.
-function datafiles.hash(config, root, earlier)
+-- `known`: a table that keeps what was hashed, for the next of many configurations on the same data.
+function datafiles.hash(config, root, earlier, known)
   local record, problems = {}, {}
+  known = known or {}
   for set, spec in pairs(config.data) do
     record[set] = { kind = spec.kind, settings_sha256 = datafiles.settings_hash(spec), files = {} }
   end
   for _, entry in ipairs(datafiles.list(config)) do
     local function complain(form, ...) problems[#problems + 1] = ("data.%s: "):format(entry.set) .. form:format(...) end
-    local facts, problem = datafiles.facts(config, root, entry)
+    local key = datafiles.settings_hash(config.data[entry.set]) .. " " .. entry.relative
+    if not known[key] then known[key] = table.pack(datafiles.facts(config, root, entry)) end
+    local facts, problem = known[key][1], known[key][2]
     local before = earlier and earlier[entry.set] and earlier[entry.set].files[entry.file]
     local expected = entry.sha256 or before and before.sha256
     if facts and expected and expected ~= facts.sha256 then

@@ -44,6 +44,30 @@ function recipe.load(path, set, smoke)
   return config, { sources = sources, overrides = set or {} }
 end
 
+--- variants(path, {overrides, ...} [, smoke]) -> {{config, info}, ...} as load gives them, of one reading of the files; or nil, the
+--- mistakes of all of them, each once.
+function recipe.variants(path, sets, smoke)
+  local list = errors.new()
+  local root, sources = load.file(path, list)
+  if not root then return nil, list:sort() end
+  local result, all, seen = {}, errors.new(), {}
+  for i, set in ipairs(sets) do
+    local mistakes = errors.new()
+    table.move(list, 1, #list, 1, mistakes)
+    local config = configured(root, set, smoke, mistakes)
+    result[i] = { config = config, info = { sources = sources, overrides = overrides.texts(set) } }
+    for _, mistake in ipairs(mistakes) do
+      local text = tostring(mistake)
+      if not seen[text] then
+        seen[text], mistake.order = true, #all + 1
+        all[#all + 1] = mistake
+      end
+    end
+  end
+  if #all > 0 then return nil, all:sort() end
+  return result
+end
+
 --- files(path) -> the files that a recipe consists of: {{path, relative, text, sha256}, ...}, bases first and the recipe, as
 --- recipe.lua, last; or nil, list of mistakes. Written under their `relative` names into one folder they are the recipe again.
 recipe.files = load.files

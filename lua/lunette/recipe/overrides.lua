@@ -126,10 +126,21 @@ function overrides.smoke(root, errors)
   return root
 end
 
---- apply(root, list, errors) -> root with the changes. `list`: strings such as "pretrain.epochs=5".
+--- apply(root, list, errors) -> root with the changes. `list`: strings such as "pretrain.epochs=5", or {text, where} with the option
+--- of the command line that said it, where that was not --set.
 function overrides.apply(root, list, errors)
-  for i, text in ipairs(list or {}) do root = apply_one(root, text, origin(i), errors) end
+  for i, item in ipairs(list or {}) do
+    local text = type(item) == "table" and item.text or item
+    root = apply_one(root, text, type(item) == "table" and { file = "command line:" .. item.where } or origin(i), errors)
+  end
   return root
+end
+
+--- texts(list) -> the changes as strings.
+function overrides.texts(list)
+  local result = {}
+  for i, item in ipairs(list or {}) do result[i] = type(item) == "table" and item.text or item end
+  return result
 end
 
 return overrides

@@ -8,6 +8,7 @@ local checkpoints = require "lunette.recipe.checkpoints"
 local datafiles = require "lunette.recipe.datafiles"
 local json = require "lunette.json"
 local needs = require "lunette.recipe.needs"
+local overrides = require "lunette.recipe.overrides"
 local progress = require "lunette.recipe.progress"
 local recipe = require "lunette.recipe"
 local rundir = require "lunette.recipe.rundir"
@@ -410,6 +411,58 @@ end
 
 -- ---- the two ways in ----
 
+--- prepare(config, loaded, options) -> all that a run directory holds before the run (see rundir.create), with the config and
+--- data_root; or nil, exit code, {message}: what the recipe needs and this machine or its data lack. loaded: the second value
+--- of recipe.load. options: as for run, and known_data (see datafiles.hash).
+function run.prepare(config, loaded, options)
+  local function lacks(kind, message) return nil, refuse(kind, message) end
+  local program = program_of(options)
+  local lacking, kind = needs.problem(config, program.version)
+  if lacking then return lacks(kind, lacking) end
+  lacking = missing_task(config)
+  if lacking then return lacks("error", lacking) end
+  local device = { asked = config.device }
+  if options.device_info then
+    local found, why = options.device_info(config)
+    if not found then return lacks("device", why) end
+    device = found
+  end
+  local data_root = datafiles.root(options.data_root)
+  local data, problems = datafiles.hash(config, data_root, nil, options.known_data)
+  if not data then return lacks("data", table.concat(problems, "\n")) end
+
+  local text = recipe.canonical(config)
+  local hash = sys.sha256(text)
+  local bases = {}
+  for i = 1, #loaded.sources - 1 do bases[loaded.sources[i].relative] = loaded.sources[i].sha256 end
+  local argv = json.array {}
+  for i, word in ipairs(options.argv or {}) do argv[i] = without_home(word) end
+  return {
+    config = config,
+    data_root = data_root,
+    sources = loaded.sources,
+    config_text = text,
+    status = new_status(config, data_root ~= "." and data_root or nil),
+    provenance = {
+      program = program,
+      recipe_sha256 = loaded.sources[#loaded.sources].sha256,
+      bases_sha256 = bases,
+      config_sha256 = hash,
+      overrides = json.array(overrides.texts(loaded.overrides)),
+      smoke = options.smoke or false,
+      seed = config.seed,
+      device = device,
+      argv = argv,
+      data = data,
+    },
+  }
+end
+
+-- What the log says first.
+local function log_begin(dir, program, config, smoke)
+  dir:log("%s %s: %s%s", program.name, program.version, config.name, smoke and ", a smoke run" or "")
+end
+
 --- run(path_or_dir, options) -> exit code, {dir, message, mistakes, report, results}
 -- A run directory given instead of a recipe is run anew, with the overrides it was run with, in another folder.
 -- options: overrides (list), smoke (with the recipe's own settings for a quick trial), out (folder), data_root, progress
@@ -421,7 +474,8 @@ function run.run(path, options)
   local set, smoke = {}, options.smoke or false
   local info = sys.stat(path)
   if info and info.kind == "directory" then
-    local earlier = rundir.open(path)
+    local earlier, message = rundir.open(path)
+    if not earlier and not sys.stat(path .. "/recipe.lua") then return refuse("usage", message) end
     local provenance = earlier and earlier:read_json "provenance.json"
     for _, text in ipairs(provenance and provenance.overrides or {}) do set[#set + 1] = text end
     smoke = smoke or provenance and provenance.smoke == true
@@ -431,61 +485,27 @@ function run.run(path, options)
 
   local config, loaded = recipe.load(path, set, smoke)
   if not config then return run.exit_codes.recipe, { mistakes = loaded, message = tostring(loaded) } end
-  local program = program_of(options)
-  local lacking, kind = needs.problem(config, program.version)
-  if lacking then return refuse(kind, lacking) end
-  lacking = missing_task(config)
-  if lacking then return refuse("error", lacking) end
-  local device = { asked = config.device }
-  if options.device_info then
-    local found, why = options.device_info(config)
-    if not found then return refuse("device", why) end
-    device = found
-  end
-  local data_root = datafiles.root(options.data_root)
-  local data, problems = datafiles.hash(config, data_root)
-  if not data then return refuse("data", table.concat(problems, "\n")) end
-
-  local text = recipe.canonical(config)
-  local hash = sys.sha256(text)
-  local bases = {}
-  for i = 1, #loaded.sources - 1 do bases[loaded.sources[i].relative] = loaded.sources[i].sha256 end
-  local argv, overrides = json.array {}, json.array {}
-  for i, word in ipairs(options.argv or {}) do argv[i] = without_home(word) end
-  for i, word in ipairs(set) do overrides[i] = word end
-
+  local given = {}
+  for key, value in pairs(options) do given[key] = value end
+  given.smoke = smoke
+  local content, refusal, why = run.prepare(config, loaded, given)
+  if not content then return refusal, why end
   local session = new_session(options)
-  session.config, session.data_root = config, data_root
-  session.status = new_status(config, data_root ~= "." and data_root or nil)
-  local dir, message, code = rundir.create(options.out or rundir.default_path(config, hash), {
-    sources = loaded.sources,
-    config_text = text,
-    status = session.status,
-    provenance = {
-      program = program,
-      recipe_sha256 = loaded.sources[#loaded.sources].sha256,
-      bases_sha256 = bases,
-      config_sha256 = hash,
-      overrides = overrides,
-      smoke = smoke,
-      seed = config.seed,
-      device = device,
-      argv = argv,
-      data = data,
-    },
-  })
+  session.config, session.data_root, session.status = config, content.data_root, content.status
+  local dir, message, code = rundir.create(options.out or rundir.default_path(config, content.provenance.config_sha256), content)
   if not dir then return code == "usage" and 2 or 1, { message = message } end
   session.dir = dir
   local ok
   ok, message = dir:lock()
   if ok then ok, message = dir:open_metrics() end
   if not ok then return refuse("error", message) end
-  dir:log("%s %s: %s%s", program.name, program.version, config.name, smoke and ", a smoke run" or "")
+  log_begin(dir, content.provenance.program, config, smoke)
   if smoke then session.progress:message("a smoke run with tiny settings: it shows that everything works, its figures mean nothing") end
   return execute(session)
 end
 
---- resume(dir, options) -> exit code, {dir, message, ...}: goes on where a run stopped; options as for run.
+--- resume(dir, options) -> exit code, {dir, message, ...}: goes on where a run stopped, or begins one that a sweep left pending;
+--- options as for run.
 function run.resume(path, options)
   options = options or {}
   local dir, message = rundir.open(path)
@@ -529,9 +549,14 @@ function run.resume(path, options)
   session.dir, session.config, session.data_root = dir, config, data_root
   session.status = status
   json.array(status.stages)
+  local begins = status.state == "pending"
   status.state, status.message, status.exit_code = "running", nil, nil
   session.results = dir:read_json "results.json" or {}
-  dir:log("resumed by %s %s", program.name, program.version)
+  if begins then
+    log_begin(dir, program, config, provenance.smoke)
+  else
+    dir:log("resumed by %s %s", program.name, program.version)
+  end
   local began = provenance.program or {}
   if began.version ~= program.version or began.commit ~= program.commit then
     local note = ("the run began with version %s (%s), this is %s (%s): its numbers may differ"):format(tostring(began.version),

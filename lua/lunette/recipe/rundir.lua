@@ -16,12 +16,13 @@ local function read(path)
   return text
 end
 
-local function is_empty_or_absent(path)
+--- is_free(path) -> true where a run or a sweep may begin in that folder; false, message.
+function rundir.is_free(path)
   local info = sys.stat(path)
   if not info then return true end
   if info.kind ~= "directory" then return false, ("'%s' is there and is not a folder"):format(path) end
   if #sys.list(path) == 0 then return true end
-  if sys.stat(path .. "/status.json") then
+  if sys.stat(path .. "/status.json") or sys.stat(path .. "/sweep.json") then
     return false, ("'%s' already holds a run; go on with it by 'lunette resume %s', or choose another --out"):format(path, path)
   end
   return false, ("'%s' is not empty; a run needs a folder of its own"):format(path)
@@ -35,7 +36,7 @@ end
 --- create(path, {sources, config_text, provenance, status}) -> dir; or nil, message, code ("usage" where the folder is
 --- taken, else an errno name). Everything about the question is on disk before this returns.
 function rundir.create(path, content)
-  local free, why = is_empty_or_absent(path)
+  local free, why = rundir.is_free(path)
   if not free then return nil, why, "usage" end
   local ok, message, code = sys.mkdir_p(path)
   if not ok then return nil, message, code end
@@ -64,6 +65,14 @@ function rundir.create(path, content)
   return self
 end
 
+--- remove(path): the folder with everything in it; of links, the link.
+function rundir.remove(path)
+  local info = sys.stat(path, "nofollow")
+  if not info then return end
+  for _, name in ipairs(info.kind == "directory" and sys.list(path) or {}) do rundir.remove(path .. "/" .. name) end
+  os.remove(path)
+end
+
 --- Names that a base file of the recipe may not take in the run directory.
 rundir.reserved = { ["recipe.lua"] = true, checkpoints = true, figures = true }
 
@@ -71,6 +80,9 @@ rundir.reserved = { ["recipe.lua"] = true, checkpoints = true, figures = true }
 function rundir.open(path)
   local info = sys.stat(path)
   if not info then return nil, ("no such folder '%s'"):format(path) end
+  if sys.stat(path .. "/sweep.json") then
+    return nil, ("'%s' is a sweep of several runs; name one of the folders in it"):format(path)
+  end
   if info.kind ~= "directory" or not sys.stat(path .. "/status.json") then
     return nil, ("'%s' is not a run directory: it has no status.json"):format(path)
   end

@@ -165,13 +165,6 @@ end
 
 -- ---- the run once more ----
 
-local function remove(path)
-  local info = sys.stat(path)
-  if not info then return end
-  for _, name in ipairs(info.kind == "directory" and sys.list(path) or {}) do remove(path .. "/" .. name) end
-  os.remove(path)
-end
-
 local function place(row)
   return ("stage %s%s%s"):format(tostring(row.stage), row.epoch and (", epoch %s"):format(row.epoch) or "",
     row.step and (", step %s"):format(row.step) or "")
@@ -262,7 +255,7 @@ local function rerun(found, dir, config, options, root)
   local code, info = runner.run(dir.path, { out = path, data_root = root, progress = options.progress, argv = options.argv,
     program = options.program, device_info = options.device_info, interrupted = options.interrupted, report = false })
   if code ~= 0 then
-    remove(path)
+    rundir.remove(path)
     return code, ("the run could not be repeated: %s"):format(info.message or "it stopped")
   end
   local repeated = rundir.open(path)
@@ -273,7 +266,7 @@ local function rerun(found, dir, config, options, root)
   if found.numbers > before then
     found:note("the repeated run is kept in '%s'; see also: lunette diff '%s' '%s'", path, dir.path, path)
   else
-    remove(path)
+    rundir.remove(path)
   end
 end
 

@@ -20,8 +20,8 @@ end
 
 local suggest = { distance = distance }
 
---- nearest(word, candidates [, favoured]) -> the candidate one may have meant, or nil. Ties go to the candidate for which
---- favoured[candidate] is true, then to the first in the alphabet.
+--- nearest(word, candidates [, favoured]) -> the candidate one may have meant, or nil. Ties go to the candidate with the larger
+--- favoured[candidate] (a number, 0 where there is none), then to the first in the alphabet.
 function suggest.nearest(word, candidates, favoured)
   word = tostring(word)
   if #word > 64 then return nil end
@@ -32,7 +32,7 @@ function suggest.nearest(word, candidates, favoured)
     local d = distance(word:lower(), candidate:lower())
     local allowed = math.max(1, math.max(#word, #candidate) // 3)
     local better = not best or d < best_distance
-      or (d == best_distance and favoured and favoured[candidate] and not favoured[best])
+      or (d == best_distance and favoured and (favoured[candidate] or 0) > (favoured[best] or 0))
     if d <= allowed and d < math.max(#word, #candidate) and better then
       best, best_distance = candidate, d
     end

@@ -174,11 +174,11 @@ local function walk_fields(fields, n, path, ctx, known)
   local result, meant = {}, {}
   for _, key in ipairs(keys_of(n.fields)) do
     if not fields[key] and not (known and known[key]) then
-      -- Of two words as near, the one meant is rather the one that has to be there and is not.
+      -- Of two words as near, the one meant is rather one that is not there yet, above all one that has to be.
       local candidates, favoured = {}, {}
       for name, type_ in pairs(fields) do
         candidates[#candidates + 1] = name
-        favoured[name] = type_.required and not n.fields[name]
+        favoured[name] = n.fields[name] and 0 or type_.required and 2 or 1
       end
       for name in pairs(known or {}) do candidates[#candidates + 1] = name end
       local near, child = suggest.nearest(key, candidates, favoured), n.fields[key]

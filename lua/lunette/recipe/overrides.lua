@@ -60,7 +60,7 @@ local function assign(parent, keys, at, new, where, errors, text)
     local old = parent.fields[key]
     return with(parent, key, old and node.is_record(old) and node.is_record(new) and node.merge(old, new) or new)
   end
-  local child = parent.fields[key] or { file = where.file, fields = {}, n = 0 }
+  local child = parent.fields[key] or { file = where.file, line = where.line, fields = {}, n = 0 }
   if not node.is_record(child) then
     errors:add(where, "'%s' cannot be set: '%s' is %s, which has no keys", text, key,
       child.fields and "a list" or errors.show(child.value))
@@ -89,6 +89,13 @@ local function change(root, path, keys, new, where, errors)
   if not schema.recipe.fields[keys[1]] then
     for key in pairs(schema.recipe.fields) do names[#names + 1] = key end
     errors:add(where, "unknown key '%s' in '%s'%s", keys[1], path, suggest.hint(keys[1], names))
+    return root
+  end
+  local sets = #keys > 2 and keys[1] == "data" and root.fields.data
+  if sets and node.is_record(sets) and not sets.fields[keys[2]] then
+    local known = {}
+    for name in next, sets.fields do known[#known + 1] = name end
+    errors:add(where, "there is no data set '%s' in '%s'%s", keys[2], path, suggest.hint(keys[2], known, true))
     return root
   end
   return assign(root, keys, 1, new, where, errors, path)

@@ -26,7 +26,7 @@ function spelling.find(fields, wanted, known)
         candidates = sorted_keys(known)
         if not known[wanted] then candidates[#candidates + 1] = wanted end
       end
-      if suggest.nearest(key, candidates, { [wanted] = true }) == wanted then return key end
+      if suggest.nearest(key, candidates, { [wanted] = 1 }) == wanted then return key end
     end
   end
 end

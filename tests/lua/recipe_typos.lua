@@ -9,17 +9,22 @@ local sys = require "lunette.sys"
 local ROOT = t.root .. "/examples"
 
 -- Recipes by folder, the bases below it, and for each base the recipes that are checked in its place.
+local function sorted(path)
+  local names = sys.list(path)
+  table.sort(names)
+  return names
+end
+
 local folders = { { path = ROOT, files = {} } }
-for _, name in ipairs(sys.list(ROOT)) do
+for _, name in ipairs(sorted(ROOT)) do
   if name:find("%.lua$") and ("\n" .. t.read(ROOT .. "/" .. name)):find("\nreturn {") then table.insert(folders[1].files, name) end
 end
-for _, set in ipairs(sys.list(ROOT .. "/recipes")) do
+for _, set in ipairs(sorted(ROOT .. "/recipes")) do
   local folder = { path = ROOT .. "/recipes/" .. set, files = {}, bases = {} }
-  for _, name in ipairs(sys.list(folder.path)) do
+  for _, name in ipairs(sorted(folder.path)) do
     if name:find("%.lua$") then table.insert(folder.files, name) end
   end
-  for _, name in ipairs(sys.list(folder.path .. "/base")) do table.insert(folder.bases, "base/" .. name) end
-  table.sort(folder.files)
+  for _, name in ipairs(sorted(folder.path .. "/base")) do table.insert(folder.bases, "base/" .. name) end
   folders[#folders + 1] = folder
 end
 

@@ -17,7 +17,7 @@ enum { FAILED = 1, USAGE = 2, DATA = 3, LACKING = 4, DIVERGED = 5 };
 
 static const char usage_text[] =
     "usage: lunette [options] [script [args]]      run a Lua script, or the REPL without one\n"
-    "       lunette run|check|resume|sweep|report|diff|verify ...\n"
+    "       lunette run|check|resume|sweep|report|diff|verify|pack ...\n"
     "                                              recipes and their results\n"
     "       lunette doctor                         what this machine and this build offer\n"
     "       lunette help [topic]                   ops, modules and commands\n"
@@ -198,7 +198,7 @@ static int run_options(lua_State *L, char **argv, int end) {
   return 0;
 }
 
-static const char *const subcommands[] = {"run", "check", "resume", "sweep", "report", "diff", "verify", NULL};
+static const char *const subcommands[] = {"run", "check", "resume", "sweep", "report", "diff", "verify", "pack", NULL};
 
 static int unknown_file(const char *name) {
   lunb_nearest near = {.word = name};

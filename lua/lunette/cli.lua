@@ -1,4 +1,5 @@
---- The commands on recipes and run directories: `lunette run`, `check`, `resume`, `sweep`, `report`, `diff`, `verify`.
+--- The commands on recipes and run directories: `lunette run`, `check`, `resume`, `sweep`, `report`, `diff`, `verify`,
+--- `pack`.
 
 local datafiles = require "lunette.recipe.datafiles"
 local progress = require "lunette.recipe.progress"
@@ -19,17 +20,20 @@ local OPTIONS = {
   ["--grid"] = { key = "grid", value = "KEY=V1,V2", many = true, doc = "a setting and its values; several --grid: every combination" },
   ["--seeds"] = { key = "seeds", value = "1,2,3", doc = "every combination with each of these seeds; the table then has means as well" },
   ["--smoke"] = { key = "smoke", doc = "with the recipe's own tiny settings: shows in seconds that everything works" },
+  ["--dry-run"] = { key = "dry_run", doc = "write nothing: print settings, layers, memory, time, what is read and written" },
   ["--rerun"] = { key = "rerun", doc = "repeat the run beside it, and compare metrics, results and weights bit for bit" },
   ["--data-root"] = { key = "data_root", value = "DIR", doc = "where data paths start (default: $LUNETTE_DATA, else here)" },
   ["--progress"] = { key = "progress", value = "MODE", choices = progress.modes, doc = "auto, bar, plain or none" },
 }
 
-local ORDER = { "run", "check", "resume", "sweep", "report", "diff", "verify" }
+local ORDER = { "run", "check", "resume", "sweep", "report", "diff", "verify", "pack" }
 
--- argument: what stands behind the options; what: how a message asks for it; count: how many there are, 1 unless said.
+-- argument: what stands behind the options; what: how a message asks for it; count: how many there are, 1 unless said; docs: what
+-- an option means here where that is not what it means elsewhere.
 local COMMANDS = {
-  run = { argument = "RECIPE", what = "a recipe", options = { "--out", "--set", "--smoke", "--progress", "--data-root" },
-    doc = "run a recipe, or a run directory anew" },
+  run = { argument = "RECIPE", what = "a recipe",
+    options = { "--out", "--set", "--smoke", "--dry-run", "--progress", "--data-root" },
+    doc = "run a recipe or a bundle, or a run directory anew" },
   check = { argument = "RECIPE", what = "a recipe", options = { "--set", "--smoke", "--data-root" },
     doc = "say what is wrong with a recipe, or what it would do" },
   resume = { argument = "DIR", what = "a run directory", options = { "--progress", "--data-root" },
@@ -47,10 +51,23 @@ local COMMANDS = {
     } },
   report = { argument = "DIR", what = "a run directory", options = {},
     doc = "build report.html of a run or a sweep anew, whatever state it is in" },
-  diff = { argument = "A B", what = "two recipes or run directories", count = 2, options = {},
+  diff = { argument = "A B", what = "two recipes, run directories or bundles", count = 2, options = {},
     doc = "what differs between two recipes or runs: settings, and of runs also data and results; exit code 1 if any" },
   verify = { argument = "DIR", what = "a run directory", options = { "--rerun", "--progress", "--data-root" },
-    doc = "hold a run's recipe, data, weights and metrics against the hashes it recorded; exit code 6 if any differs" },
+    doc = "hold a run's recipe, data, weights and metrics against the hashes it recorded; exit code 6 if any differs",
+    more = {
+      "Of a run that was made from a bundle, what the bundle expects is checked too: equal bits on the same build and device,",
+      "elsewhere what is another program or device, and each figure within the tolerance that the bundle states for it.",
+    } },
+  pack = { argument = "DIR|RECIPE", what = "a run directory or a recipe", options = { "--out", "--set", "--smoke", "--data-root" },
+    docs = { ["--out"] = { "FILE", "the bundle (default: <name>-<hash>.bundle here)" } },
+    doc = "put a finished run, or a recipe that was not run yet, into one file to share",
+    more = {
+      "The bundle is a text file: the recipe and its bases, the resolved configuration, the settings and hashes of the data, the",
+      "program and the device, and of a run its results with a tolerance for each figure, everything with its SHA-256. `run`,",
+      "`run --dry-run`, `check`, `diff` and `sweep` take a bundle where they take a recipe; data that is not the bundle's stops a run",
+      "before it begins (exit code 3), and `lunette verify DIR` holds a run of a bundle against what the bundle expects.",
+    } },
 }
 
 --- The commands' names, in the order in which one needs them.
@@ -65,7 +82,8 @@ function cli.usage(command)
     lines[#lines + 1] = ("usage: lunette %s%s %s    %s"):format(name, #spec.options > 0 and " [options]" or "", spec.argument, spec.doc)
     for _, option in ipairs(spec.options) do
       local known = OPTIONS[option]
-      lines[#lines + 1] = ("  %-22s %s"):format(option .. (known.value and " " .. known.value or ""), known.doc)
+      local own = spec.docs and spec.docs[option] or { known.value, known.doc }
+      lines[#lines + 1] = ("  %-22s %s"):format(option .. (own[1] and " " .. own[1] or ""), own[2])
     end
     if command and spec.more then table.move(spec.more, 1, #spec.more, #lines + 1, lines) end
   end
@@ -234,6 +252,17 @@ local function verify_command(path, options, out, err)
   return code
 end
 
+local function pack_command(path, options, out, err)
+  local packed, code, message = require("lunette.recipe.pack").pack(path, options)
+  if not packed then
+    for line in (message .. "\n"):gmatch("([^\n]*)\n") do err("lunette pack: " .. line) end
+    return code
+  end
+  out(("bundle: %s (%d bytes, SHA-256 %s)"):format(packed.path, packed.bytes, packed.sha256))
+  if not packed.expected then out("it holds a recipe that was not run: it expects nothing of a run") end
+  return 0
+end
+
 -- ---- run and resume ----
 
 local function report_outcome(command, code, info, out, err)
@@ -312,6 +341,7 @@ function cli.main(args, host)
   table.move(args, 1, #args, 2, options.argv)
   options.program, options.interrupted = host.program, host.interrupted
   options.device_info, options.report = host.device_info, host.report
+  if command == "pack" then return pack_command(positional[1], options, out, err) end
   if command == "verify" then return verify_command(positional[1], options, out, err) end
   if command == "sweep" or (command == "resume" and sweep.is_sweep(positional[1])) then
     local code, info = sweep[command == "sweep" and "run" or "resume"](positional[1], options)

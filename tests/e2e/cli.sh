@@ -72,6 +72,9 @@ expect "a core type set for other programs changes nothing" 0 "$line" "" sh -c "
 expect "diff of a recipe with itself" 0 "A: *B: *equal: the resolved configurations" "" \
   "$program" diff examples/quickstart.lua examples/quickstart.lua
 expect "diff of two recipes" 1 '*name: "quickstart" -> "cifar10*' "" "$program" diff examples/quickstart.lua examples/cifar10_simclr.lua
+expect "pictures that are not there are missing data" 3 "" "lunette: folder: no such folder '/nosuch'*" "$program" -e 'lunette.data.folder{root = "/nosuch"}'
+expect "such an error is a text to a script" 0 "folder: no such folder '/nosuch'" "" \
+  "$program" -e 'print(select(2, pcall(lunette.data.folder, {root = "/nosuch"})))'
 expect "a recipe that is not there" 2 "" "*nosuch.lua*" "$program" check nosuch.lua
 expect "the library is embedded" 0 "table" "" env -C "$folder" LUA_PATH=';' "$program" -e 'print(type(require "lunette.nn"))'
 mkdir -p "$folder/over/lunette"

@@ -18,6 +18,9 @@ local function squared(path, size)
   return (lunette.ops.crop_resize(picture, box, size, size) * 255 + 0.5):to("u8")
 end
 
+-- Pictures that are not there are missing data, for the exit code of the program; a script shows it as a text.
+local missing = { __tostring = function(e) return e.message end }
+
 local function check_classes(classes)
   local good = type(classes) == "table" and #classes > 0
   for _, name in ipairs(good and classes or {}) do good = good and type(name) == "string" and not name:find("/", 1, true) end
@@ -35,7 +38,7 @@ local function folder(o)
   local size = o.size or 224
   if math.type(size) ~= "integer" or size < 1 then error("folder: size must be a whole number of pixels, got " .. tostring(size), 2) end
   local ok, classes, files = pcall(pictures.list, o.split and (o.root .. "/" .. o.split) or o.root, o)
-  if not ok then error(classes, 2) end
+  if not ok then error(setmetatable({ code = "data", message = classes }, missing), 0) end
   local paths, targets = {}, {}
   for i, file in ipairs(files) do paths[i], targets[i] = file.path, file.class end
   local images = lunette.zeros(#paths, size, size, 3, { dtype = "u8" }):permute(1, 4, 2, 3)

@@ -169,10 +169,12 @@ function datafiles.settings_hash(spec)
   return sys.sha256(json.encode(spec))
 end
 
---- hash(config, root [, earlier [, known]]) -> record for provenance.json; or nil, list of messages.
--- `earlier`: the record of the run that is resumed; data that changed since is an error as a wrong hash is.
+--- hash(config, root [, earlier [, known [, says]]]) -> record for provenance.json; or nil, list of messages and "data" or, where
+--- the recipe asks for what this data cannot give, "recipe".
+-- `earlier`: the record of the run that is resumed, or of a bundle, which `says` tells ("the run began with"); data that
+-- changed since is an error as a wrong hash is.
 -- `known`: a table that keeps what was hashed, for the next of many configurations on the same data.
-function datafiles.hash(config, root, earlier, known)
+function datafiles.hash(config, root, earlier, known, says)
   local record, problems = {}, {}
   known = known or {}
   for set, spec in pairs(config.data) do
@@ -187,14 +189,15 @@ function datafiles.hash(config, root, earlier, known)
     local expected = entry.sha256 or before and before.sha256
     if facts and expected and expected ~= facts.sha256 then
       complain("'%s' is not the %s %s: expected SHA-256 %s, got %s", load.join(root, entry.relative),
-        entry.folder and "folder" or "file", entry.sha256 and "the recipe asks for" or "the run began with", expected, facts.sha256)
+        entry.folder and "folder" or "file", entry.sha256 and "the recipe asks for" or says or "the run began with", expected, facts.sha256)
     elseif problem then
       complain("%s", problem)
     end
     record[entry.set].files[entry.file] = facts
   end
-  if #problems == 0 then problems = datafiles.too_few(config, record) end
-  if #problems > 0 then return nil, problems end
+  if #problems > 0 then return nil, problems, "data" end
+  problems = datafiles.too_few(config, record)
+  if #problems > 0 then return nil, problems, "recipe" end
   return record
 end
 

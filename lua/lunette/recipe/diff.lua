@@ -1,4 +1,4 @@
---- `lunette diff`: what differs between two recipes, two run directories, or one of each. Resolved configurations are
+--- `lunette diff`: what differs between two recipes, run directories or bundles, or one of each. Resolved configurations are
 --- compared, with every default filled in, so two recipes that say the same thing in other words are equal.
 
 local differences = require "lunette.recipe.differences"
@@ -39,10 +39,14 @@ end
 local function open(path)
   local info = sys.stat(path)
   if info and info.kind == "directory" then return open_run(path) end
-  local config, mistakes = recipe.load(path)
-  if not config then return nil, tostring(mistakes) end
+  local config, loaded = recipe.load(path)
+  if not config then return nil, tostring(loaded) end
+  local packed = loaded.bundle
+  if packed and packed.expected then
+    return { path = path, what = "bundle of a run", config = packed.config, provenance = packed.lock, results = packed.expected.results }
+  end
   -- Through JSON as a run's configuration is, so that both sides have the same types.
-  return { path = path, what = "recipe", config = json.decode(recipe.canonical(config)) }
+  return { path = path, what = packed and "bundle of a recipe" or "recipe", config = json.decode(recipe.canonical(config)) }
 end
 
 local function by_name(stages)

@@ -1,5 +1,6 @@
 --- Recipes: experiments as data. Loading and checking here, running in lunette.recipe.run.
 
+local bundle = require "lunette.recipe.bundle"
 local check = require "lunette.recipe.check"
 local errors = require "lunette.recipe.errors"
 local json = require "lunette.json"
@@ -32,30 +33,49 @@ local function configured(root, set, smoke, list)
   return #list == 0 and config or nil
 end
 
+-- The recipe's node, and the info that load gives; or nil with the mistakes in the list.
+local function open(path, set, smoke, list)
+  if not bundle.is(path) then
+    local root, sources = load.file(path, list)
+    return root, { sources = sources, overrides = overrides.texts(set), smoke = smoke or false }, set
+  end
+  local b, problem = bundle.read(path)
+  if not b then return list:add({ file = path }, "%s", problem) end
+  local all = table.move(b.lock.overrides, 1, #b.lock.overrides, 1, {})
+  table.move(set or {}, 1, #(set or {}), #all + 1, all)
+  local info = { sources = b.sources, overrides = overrides.texts(all), smoke = smoke or b.lock.smoke, bundle = b }
+  return bundle.root(b, path, list), info, all
+end
+
 --- load(path [, {"stage.key=value", ...} [, smoke]]) -> config, info; or nil, list of mistakes (each with file, line,
 --- message; tostring gives "file:line: message"). smoke: with the recipe's settings for a quick trial, before the others.
--- config: the recipe with every default filled in, plain data. info: sources (see lunette.recipe.load), overrides.
+-- config: the recipe with every default filled in, plain data. info: sources (see lunette.recipe.load), overrides, smoke, and
+-- of a bundle (see lunette.recipe.bundle; told by its content) what it holds. A bundle's own settings come before these.
 function recipe.load(path, set, smoke)
   local list = errors.new()
-  local root, sources = load.file(path, list)
+  local root, info, all = open(path, set, smoke, list)
   if not root then return nil, list:sort() end
-  local config = configured(root, set, smoke, list)
+  local config = configured(root, all, info.smoke, list)
   if not config then return nil, list:sort() end
-  return config, { sources = sources, overrides = set or {} }
+  return config, info
 end
 
 --- variants(path, {overrides, ...} [, smoke]) -> {{config, info}, ...} as load gives them, of one reading of the files; or nil, the
 --- mistakes of all of them, each once.
 function recipe.variants(path, sets, smoke)
   local list = errors.new()
-  local root, sources = load.file(path, list)
+  local root, base_info = open(path, nil, smoke, list)
   if not root then return nil, list:sort() end
+  local own = base_info.bundle and base_info.bundle.lock.overrides or {}
   local result, all, seen = {}, errors.new(), {}
   for i, set in ipairs(sets) do
     local mistakes = errors.new()
     table.move(list, 1, #list, 1, mistakes)
-    local config = configured(root, set, smoke, mistakes)
-    result[i] = { config = config, info = { sources = sources, overrides = overrides.texts(set) } }
+    local changes = table.move(own, 1, #own, 1, {})
+    table.move(set, 1, #set, #changes + 1, changes)
+    local config = configured(root, changes, base_info.smoke, mistakes)
+    result[i] = { config = config, info = { sources = base_info.sources, overrides = overrides.texts(changes), smoke = base_info.smoke,
+      bundle = base_info.bundle } }
     for _, mistake in ipairs(mistakes) do
       local text = tostring(mistake)
       if not seen[text] then

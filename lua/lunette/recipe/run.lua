@@ -4,6 +4,7 @@
 -- by error{code = , message = }: "data" | "device" | "memory" | "nan" | "interrupt" (signal = 2 or 15); any other
 -- error is a run-time error. What `env` holds is said at `environment` below.
 
+local bundle = require "lunette.recipe.bundle"
 local checkpoints = require "lunette.recipe.checkpoints"
 local datafiles = require "lunette.recipe.datafiles"
 local json = require "lunette.json"
@@ -66,7 +67,8 @@ function run.with_home(path)
   return home and path:find("^~") and home .. path:sub(2) or path
 end
 
-local function program_of(options)
+--- program_of(options) -> what provenance says of this program.
+function run.program_of(options)
   local program = options.program
   if not program then
     local ok, module = pcall(require, "lunette.version")
@@ -416,7 +418,7 @@ end
 --- of recipe.load. options: as for run, and known_data (see datafiles.hash).
 function run.prepare(config, loaded, options)
   local function lacks(kind, message) return nil, refuse(kind, message) end
-  local program = program_of(options)
+  local program = run.program_of(options)
   local lacking, kind = needs.problem(config, program.version)
   if lacking then return lacks(kind, lacking) end
   lacking = missing_task(config)
@@ -428,8 +430,10 @@ function run.prepare(config, loaded, options)
     device = found
   end
   local data_root = datafiles.root(options.data_root)
-  local data, problems = datafiles.hash(config, data_root, nil, options.known_data)
-  if not data then return lacks("data", table.concat(problems, "\n")) end
+  local packed = loaded.bundle
+  local promised = packed and packed.lock.data
+  local data, problems, what = datafiles.hash(config, data_root, promised, options.known_data, "the bundle was made with")
+  if not data then return lacks(what, table.concat(problems, "\n")) end
 
   local text = recipe.canonical(config)
   local hash = sys.sha256(text)
@@ -441,6 +445,8 @@ function run.prepare(config, loaded, options)
     config = config,
     data_root = data_root,
     sources = loaded.sources,
+    -- What the run is to be held against lies in its folder.
+    files = packed and { [bundle.file_name] = packed.text },
     config_text = text,
     status = new_status(config, data_root ~= "." and data_root or nil),
     provenance = {
@@ -449,7 +455,8 @@ function run.prepare(config, loaded, options)
       bases_sha256 = bases,
       config_sha256 = hash,
       overrides = json.array(overrides.texts(loaded.overrides)),
-      smoke = options.smoke or false,
+      smoke = options.smoke or loaded.smoke or false,
+      bundle_sha256 = packed and packed.sha256,
       seed = config.seed,
       device = device,
       argv = argv,
@@ -464,6 +471,7 @@ local function log_begin(dir, program, config, smoke)
 end
 
 --- run(path_or_dir, options) -> exit code, {dir, message, mistakes, report, results}
+-- A bundle (see lunette.recipe.bundle) is a recipe with the settings it was run with, before the others.
 -- A run directory given instead of a recipe is run anew, with the overrides it was run with, in another folder.
 -- options: overrides (list), smoke (with the recipe's own settings for a quick trial), out (folder), data_root, progress
 -- (mode), argv (list), and from the host program:
@@ -487,6 +495,7 @@ function run.run(path, options)
   if not config then return run.exit_codes.recipe, { mistakes = loaded, message = tostring(loaded) } end
   local given = {}
   for key, value in pairs(options) do given[key] = value end
+  smoke = loaded.smoke
   given.smoke = smoke
   local content, refusal, why = run.prepare(config, loaded, given)
   if not content then return refusal, why end
@@ -530,11 +539,11 @@ function run.resume(path, options)
     return refuse("usage", ("'%s' does not fit config.json"):format(dir:file "status.json"))
   end
 
-  local program = program_of(options)
+  local program = run.program_of(options)
   local said = options.data_root or (type(status.data_root) == "string" and run.with_home(status.data_root)) or nil
   local data_root = datafiles.root(said)
-  local data, problems = datafiles.hash(config, data_root, provenance.data)
-  if not data then return refuse("data", table.concat(problems, "\n")) end
+  local data, problems, what = datafiles.hash(config, data_root, provenance.data)
+  if not data then return refuse(what, table.concat(problems, "\n")) end
 
   local ok
   ok, message = dir:lock()

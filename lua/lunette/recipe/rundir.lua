@@ -33,8 +33,8 @@ function rundir.default_path(config, hash)
   return ("runs/%s-%s%s-%s"):format(os.date("!%Y%m%dT%H%M%SZ"), config.name, config.smoke and "-smoke" or "", hash:sub(1, 8))
 end
 
---- create(path, {sources, config_text, provenance, status}) -> dir; or nil, message, code ("usage" where the folder is
---- taken, else an errno name). Everything about the question is on disk before this returns.
+--- create(path, {sources, files = further ones by name, config_text, provenance, status}) -> dir; or nil, message, code
+--- ("usage" where the folder is taken, else an errno name). Everything about the question is on disk before this returns.
 function rundir.create(path, content)
   local free, why = rundir.is_free(path)
   if not free then return nil, why, "usage" end
@@ -48,6 +48,10 @@ function rundir.create(path, content)
       if not ok then return nil, message, code end
     end
     ok, message, code = self:write(source.relative, source.text)
+    if not ok then return nil, message, code end
+  end
+  for name, text in pairs(content.files or {}) do
+    ok, message, code = self:write(name, text)
     if not ok then return nil, message, code end
   end
   ok, message, code = self:write("config.json", content.config_text)

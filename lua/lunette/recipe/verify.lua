@@ -1,11 +1,14 @@
 --- `lunette verify`: is a run directory what its run left? The hashes it recorded are held against the files and the data;
 --- asked to, the run is repeated in a folder beside it, and metrics, results and weights are compared bit for bit.
 
+local bundle = require "lunette.recipe.bundle"
 local differences = require "lunette.recipe.differences"
 local datafiles = require "lunette.recipe.datafiles"
 local errors = require "lunette.recipe.errors"
+local expected = require "lunette.recipe.expected"
 local json = require "lunette.json"
 local load = require "lunette.recipe.load"
+local pack = require "lunette.recipe.pack"
 local recipe = require "lunette.recipe"
 local rundir = require "lunette.recipe.rundir"
 local runner = require "lunette.recipe.run"
@@ -161,6 +164,42 @@ local function check_outcome(found, dir, status)
   else
     found:note("metrics.jsonl and results.json: no hash was recorded%s", status.state ~= "finished" and ", the run has not finished" or "")
   end
+end
+
+-- ---- what the bundle expects, of a run that was made from one ----
+
+-- What was asked beside the bundle's own settings, or nil.
+local function asked_otherwise(b, provenance)
+  local own, asked = b.lock.overrides, strings(provenance.overrides)
+  if (provenance.smoke == true) ~= b.lock.smoke then return "--smoke" end
+  if #asked > #own then return "--set " .. asked[#own + 1] end
+  for i, text in ipairs(own) do
+    if text ~= asked[i] then return "other settings" end
+  end
+  if b.sources[#b.sources].sha256 ~= provenance.recipe_sha256 then return "another recipe" end
+end
+
+local function check_expectations(found, dir, provenance, status)
+  if provenance.bundle_sha256 == nil then return end
+  found:file(dir:file(bundle.file_name), bundle.file_name, provenance.bundle_sha256)
+  if not sys.stat(dir:file(bundle.file_name)) then return end
+  local b, problem = bundle.read(dir:file(bundle.file_name))
+  if not b then return found:note("%s: %s", bundle.file_name, problem) end
+  if not b.expected then return found:note("the bundle was made of a recipe before any run: it expects nothing") end
+  local other = asked_otherwise(b, provenance)
+  if other then return found:note("the run was made with %s: what the bundle expects is of another run", other) end
+  if status.state ~= "finished" then return found:note("not held against the bundle: the run is %s", tostring(status.state)) end
+  local outcome
+  outcome, problem = pack.outcome(dir, status)
+  if not outcome then return found:differs("expected: the outcome", "a finished run", problem) end
+  if b.lock.config_sha256 ~= provenance.config_sha256 then
+    local config = json.decode(dir:read "config.json" or "")
+    for _, d in ipairs(differences.of(b.config, type(config) == "table" and config or {})) do
+      found:note("this program resolved %s to %s, the bundle's to %s", d.path, differences.show(d.b), differences.show(d.a))
+    end
+  end
+  outcome.provenance = provenance
+  expected.compare(found, b, outcome)
 end
 
 -- ---- the run once more ----
@@ -321,6 +360,7 @@ function verify.verify(path, options)
   -- What the run is made from; another configuration out of the same recipe is the program's doing, and still worth a run.
   local changed = found.count.differs - found.numbers + found.count.missing > 0 or not config
   check_outcome(found, dir, status)
+  check_expectations(found, dir, provenance, status)
   local code
   if options.rerun and changed then
     found:note("not repeated: what the run was made from is not what was recorded")

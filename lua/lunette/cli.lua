@@ -347,6 +347,7 @@ function cli.main(args, host)
     local code, info = sweep[command == "sweep" and "run" or "resume"](positional[1], options)
     return sweep_outcome(command, code, info, out, err)
   end
+  if options.dry_run then return require("lunette.recipe.dryrun").run(positional[1], options, out, err) end
   local code, info = runner[command](positional[1], options)
   return report_outcome(command, code, info, out, err)
 end

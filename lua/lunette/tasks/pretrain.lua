@@ -4,7 +4,8 @@ local setup = require "lunette.tasks.setup"
 
 local pretrain = {}
 
-local function optimizer_of(stage, method)
+-- The stage's optimizer over the method's parameters.
+function pretrain.optimizer_of(stage, method)
   local o, given = stage.optim, {params = method:named_parameters()}
   for key, value in pairs(o) do
     if key ~= "kind" and key ~= "final_weight_decay" then given[key] = value end
@@ -105,7 +106,7 @@ local function shown(row, stage, loader)
 end
 
 -- The stage's method, lunette.ssl[stage.task] with those of the stage's settings that are the method's own.
-local function method_of(stage, encoder, seed)
+function pretrain.method_of(stage, encoder, seed)
   local options = {encoder = encoder, seed = seed}
   for _, row in ipairs(lunette.ssl.methods) do
     for name in pairs(row.name == stage.task and row.settings or {}) do options[name] = stage[name] end
@@ -131,9 +132,9 @@ function pretrain.run(stage, env)
   local dataset = setup.dataset(env, stage.data)
   local norm = setup.norm(env, stage.data)
   local encoder = setup.encoder(env, stage.from)
-  local method = method_of(stage, encoder, env.seed)
+  local method = pretrain.method_of(stage, encoder, env.seed)
   start_from(stage, env, method)
-  local optimizer = optimizer_of(stage, method)
+  local optimizer = pretrain.optimizer_of(stage, method)
   local loader = lunette.data.loader{dataset = dataset, batch = stage.batch, views = #stage.augment,
                                      augment = lunette.augment{views = stage.augment, norm = norm, size = stage.size},
                                      seed = env.seed,

@@ -281,7 +281,8 @@ function dryrun.run(path, options, out, err)
       dryrun.size(e.base_bytes)))
     out(("  time    about %s"):format(span(e.seconds)))
     out("  Parameters are exact. Memory and time are rough, scaled from steps of few random pictures that were measured now, and")
-    out("  without what else this machine does: expect time to be off by up to a factor of 2, memory by a quarter.")
+    out("  without what else this machine does: expect time to be off by up to a factor of 2, memory by a quarter; a process of")
+    out("  many steps can hold up to twice as much, because freed memory is not all given back at once.")
     if e.busy > 1.5 then out(("  This machine is busy: the measured steps took %.1f times as long as they computed."):format(e.busy)) end
   end
   if not e.complete then out("  Stages whose images cannot be counted have no estimate.") end

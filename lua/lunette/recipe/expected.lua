@@ -93,13 +93,25 @@ end
 
 local MACHINE = { program = { "version", "commit", "dirty" }, device = { "device", "cpu", "isa", "threads", "engine", "compiler" } }
 
+-- Of a text of many lines, those that the other one has not.
+local function without_common(text, other)
+  local seen, left = {}, {}
+  for line in other:gmatch("[^\n]+") do seen[line] = true end
+  for line in text:gmatch("[^\n]+") do
+    if not seen[line] then left[#left + 1] = line end
+  end
+  return table.concat(left, "; ")
+end
+
 --- apart(lock, provenance) -> texts of what is another program or machine than the bundle's
 function expected.apart(lock, provenance)
   local list = {}
   for _, part in ipairs { "program", "device" } do
     local here = type(provenance[part]) == "table" and provenance[part] or {}
     for _, key in ipairs(MACHINE[part]) do
-      local a, b = differences.show(lock[part][key]), differences.show(here[key])
+      local a, b = lock[part][key], here[key]
+      if a ~= b and type(a) == "string" and type(b) == "string" then a, b = without_common(a, b), without_common(b, a) end
+      a, b = differences.show(a), differences.show(b)
       if a ~= b then list[#list + 1] = ("%s.%s: the bundle's run had %s, this run has %s"):format(part, key, a, b) end
     end
   end

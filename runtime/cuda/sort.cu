@@ -63,7 +63,7 @@ static __global__ void place_digits(const uint64_t *keys, const uint32_t *places
   int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32;
   for (int64_t t = blockIdx.x; t < tiles; t += gridDim.x) {
     next[threadIdx.x] = starts[threadIdx.x * tiles + t];
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < ROUNDS && t * TILE + round * THREADS < n; round++) {
       int64_t i = t * TILE + round * THREADS + threadIdx.x;
       bool there = i < n;
       uint64_t key = there ? keys[i] : 0;

@@ -2,17 +2,19 @@
 #ifndef LUN_HALF_H
 #define LUN_HALF_H
 
+#include "pure.h"
+
 #include <stdint.h>
 #include <string.h>
 
-static inline float lun_bf16_float(uint16_t b) {
+LUN_PURE float lun_bf16_float(uint16_t b) {
   uint32_t u = (uint32_t)b << 16;
   float f;
   memcpy(&f, &u, 4);
   return f;
 }
 
-static inline uint16_t lun_float_bf16(float f) {
+LUN_PURE uint16_t lun_float_bf16(float f) {
   uint32_t u;
   memcpy(&u, &f, 4);
   uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1)) >> 16;
@@ -20,7 +22,7 @@ static inline uint16_t lun_float_bf16(float f) {
   return (uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? nan : rounded);
 }
 
-static inline float lun_f16_float(uint16_t h) {
+LUN_PURE float lun_f16_float(uint16_t h) {
   uint32_t sign = (uint32_t)(h & 0x8000u) << 16, e = (h >> 10) & 31u, m = h & 0x3ffu, u;
   if (e == 31)
     u = sign | 0x7f800000u | (m << 13);
@@ -37,7 +39,7 @@ static inline float lun_f16_float(uint16_t h) {
   return f;
 }
 
-static inline uint16_t lun_float_f16(float f) {
+LUN_PURE uint16_t lun_float_f16(float f) {
   uint32_t u;
   memcpy(&u, &f, 4);
   uint32_t sign = (u >> 16) & 0x8000u, a = u & 0x7fffffffu;

@@ -13,8 +13,10 @@
 
 #ifdef LUN_CUDA_HOST
 #include "cuda_host.h"
+#define LUN_UNROLL
 #else
 #include <cuda_runtime.h>
+#define LUN_UNROLL _Pragma("unroll")
 #define LUN_SHARED(type, name)                                                                                         \
   extern __shared__ __align__(16) unsigned char lun_shared_bytes[];                                                    \
   type *name = reinterpret_cast<type *>(lun_shared_bytes)

@@ -24,7 +24,7 @@ int LUN_LOCAL(logistic_check)(lun_call *c) {
   LUN_TRY(lun_need_dtype(c, 1, LUN_I64));
   if (x->shape[0] < 1 || x->shape[1] < 1) return lun_bad(c, LUN_ESHAPE, "x has no rows or no columns");
   if (classes < 2) return lun_bad(c, LUN_EARG, "classes must be at least 2, got %lld", (long long)classes);
-  for (int64_t i = 0; i < y->shape[0]; i++)
+  for (int64_t i = 0; y->device == LUN_CPU && i < y->shape[0]; i++)
     if (lun_i64(y)[i] < 1 || lun_i64(y)[i] > classes)
       return lun_bad(c, LUN_EARG, "y[%lld] is %lld, outside the classes 1..%lld%s", (long long)i + 1,
                      (long long)lun_i64(y)[i], (long long)classes, lun_i64(y)[i] == 0 ? " (labels count from 1)" : "");

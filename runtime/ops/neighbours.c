@@ -119,11 +119,12 @@ static int vote_shape(lun_call *c) {
   if (classes < 1) return lun_bad(c, LUN_EARG, "classes must be at least 1, got %lld", (long long)classes);
   if (!(c->arg[VOTE_TEMPERATURE].f > 0))
     return lun_bad(c, LUN_EARG, "temperature must be above 0, got %g", c->arg[VOTE_TEMPERATURE].f);
-  for (int64_t i = 0; i < lun_numel(nearest); i++)
+  bool here = s->device == LUN_CPU; /* what lies on a device is not looked at */
+  for (int64_t i = 0; here && i < lun_numel(nearest); i++)
     if (lun_i64(nearest)[i] < 1 || lun_i64(nearest)[i] > y->shape[0])
       return lun_bad(c, LUN_EARG, "nearest holds %lld, but there are %lld labels", (long long)lun_i64(nearest)[i],
                      (long long)y->shape[0]);
-  for (int64_t i = 0; i < y->shape[0]; i++)
+  for (int64_t i = 0; here && i < y->shape[0]; i++)
     if (lun_i64(y)[i] < 1 || lun_i64(y)[i] > classes)
       return lun_bad(c, LUN_EARG, "labels[%lld] is %lld, outside 1..%lld", (long long)i + 1, (long long)lun_i64(y)[i],
                      (long long)classes);

@@ -12,7 +12,7 @@ static int eigenvalues_shape(lun_call *c) {
   LUN_TRY(lun_need_dtype(c, 0, LUN_F64));
   if (a->shape[0] != a->shape[1])
     return lun_bad(c, LUN_ESHAPE, "a must be square, got (%lld,%lld)", (long long)a->shape[0], (long long)a->shape[1]);
-  for (int64_t i = 0; i < lun_numel(a); i++)
+  for (int64_t i = 0; a->device == LUN_CPU && i < lun_numel(a); i++)
     if (!isfinite(lun_f64(a)[i])) return lun_bad(c, LUN_ENAN, "a holds NaN or infinity");
   return lun_out(c, 0, LUN_F64, 1, a->shape);
 }

@@ -24,6 +24,6 @@ forbid 'bindings/|\.\./bindings' runtime/*.c runtime/*/*.[ch]
 forbid '(\.\./)?(ops|cpu|io|cuda)/' runtime/core/*.[ch]
 forbid '(core/)?core\.h|cpu/|io/|cuda/' runtime/ops/*.[ch]
 forbid '(runtime/)?(core/)?core\.h' bindings/*.[ch] runtime/cpu/*.[ch] runtime/io/*.[ch]
-# A backend shares the formulas of the table (ops/*.def) and nothing else of it.
-forbid '(\.\./)?(core|cpu|io)/|ops/[a-z_]*\.[ch]' runtime/cuda/*
+# A backend shares the formulas of the table (ops/*.def), number formats and draws, and nothing else.
+forbid '(\.\./)?core/([^hr]|r[^n]|h[^a])|(\.\./)?(cpu|io)/|ops/[a-z_]*\.[ch]' runtime/cuda/*
 exit $bad

@@ -66,6 +66,7 @@ template <class T> T __shfl_up_sync(unsigned mask, T v, unsigned by) {
   int from = cuda_host_lane() - (int)by;
   return cuda_host_shuffle(mask, v, from >= 0 ? from : cuda_host_lane());
 }
+inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 inline int __any_sync(unsigned mask, int p) { return __ballot_sync(mask, p) != 0; }
 inline int __all_sync(unsigned mask, int p) { return __ballot_sync(mask, p) == mask; }
 

@@ -1,5 +1,6 @@
 // gemm_host.cpp: cuda/gemm.h in plain loops, for the tests without a device.
 #include "gemm.h"
+#include "cuda_host_state.h"
 #include "number.h"
 
 template <class T> static double at(const lun_cuda_matrix &x, int64_t batch, int64_t i, int64_t j) {
@@ -20,6 +21,7 @@ template <class T, class Y, class R> static void product(const lun_cuda_product 
 }
 
 int lun_cuda_gemm(lun_call *c, const lun_cuda_product *p) {
+  lun_cuda_host.launches++;
   if (p->in == LUN_F32 && p->out == LUN_F32)
     product<float, float, float>(p);
   else if (p->in == LUN_F64 && p->out == LUN_F64)

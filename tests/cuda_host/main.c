@@ -1,8 +1,9 @@
 /* main.c: the CUDA kernels on the host. Every op with a kernel runs the op table's checks with it in the CPU's place,
 ** threads in ascending and in descending order; and the emulation itself is tested on kernels with planted mistakes.
-**   lunette_cuda_host_tests [SUITE [OP...]]       emulation or kernels; both without; only the kernels of these ops
+**   lunette_cuda_host_tests [SUITE [OP...]]       emulation, copies or kernels; all without; only these ops' kernels
 ** Built with AddressSanitizer and UndefinedBehaviorSanitizer always: they are what sees a kernel leave its memory.
 */
+#include "copies.h"
 #include "cuda_host_state.h"
 #include "kernels.h"
 #include "opcheck.h"
@@ -160,6 +161,21 @@ static const opcheck kernel_checks[] = {{"samples run", opcheck_samples_run},
                                         {"bf16 agrees with f32", opcheck_bf16}};
 enum { NCHECKS = sizeof kernel_checks / sizeof *kernel_checks };
 
+/* Ops whose kernels have nothing to do where the shape function has made a view of the argument. */
+static const char *const views[] = {
+#define KERNEL(op)
+#define VIEW(op) #op,
+#include "kernels.def"
+#undef VIEW
+#undef KERNEL
+    NULL};
+
+static bool is_view(const char *op) {
+  for (int i = 0; views[i]; i++)
+    if (!strcmp(views[i], op)) return true;
+  return false;
+}
+
 static char **only; /* ops to check, ended by NULL; NULL: all */
 
 static bool wanted(const char *op) {
@@ -167,6 +183,28 @@ static bool wanted(const char *op) {
   for (char **o = only; *o; o++)
     if (!strcmp(*o, op)) return true;
   return false;
+}
+
+static const struct {
+  const char *op, *text;
+} more[] = {
+#define SAMPLE(op, text) {#op, text},
+#include "samples.def"
+#undef SAMPLE
+};
+enum { NMORE = sizeof more / sizeof *more };
+
+/* The check with the samples of the row, then with those of samples.def. */
+static void run_check(const opcheck *check, lun_context *with, const lun_op *op, report *r) {
+  const char *samples[NMORE + 1];
+  int n = 0;
+  check->run(with, op, r);
+  for (int i = 0; i < NMORE; i++)
+    if (!strcmp(more[i].op, op->name)) samples[n++] = more[i].text;
+  samples[n] = NULL;
+  lun_op further = *op;
+  further.samples = samples;
+  if (n) check->run(with, &further, r);
 }
 
 /* _i counts the kernels for one check and order after those for another. */
@@ -181,10 +219,11 @@ START_TEST(kernel_and_check) {
   const lun_op *op = lun_op_find(with, k->name);
   ck_assert_msg(op, "kernels.def: no op is named %s", k->name);
   luni_register_kernels(with, LUN_CPU, kernels);
-  check->run(with, op, &r);
+  run_check(check, with, op, &r);
   harness_close(with);
   if (r.count) ck_abort_msg("%s: %d findings\n%s", check->claim, r.count, r.text);
-  bool idle = check->run == opcheck_gradient && !lun_op_has_grad(op); /* nothing to check there */
+  bool idle = (check->run == opcheck_gradient && !lun_op_has_grad(op)) || /* nothing to check there */
+              is_view(k->name);
   ck_assert_msg(idle || lun_cuda_host.launches > before, "%s: the kernel was never launched", k->name);
   ck_assert_msg(!passed_on, "%s: answered LUN_EUNSUPPORTED to a sample", k->name);
 }
@@ -206,6 +245,7 @@ int main(int argc, char **argv) {
   SRunner *r = srunner_create(NULL);
   if (argc > 2) only = argv + 2;
   if (argc < 2 || !strcmp(argv[1], "emulation")) srunner_add_suite(r, suite_emulation());
+  if (argc < 2 || !strcmp(argv[1], "copies")) srunner_add_suite(r, suite_copies());
   if (argc < 2 || !strcmp(argv[1], "kernels")) srunner_add_suite(r, suite_kernels());
   srunner_run_all(r, CK_NORMAL);
   int failed = srunner_ntests_failed(r), ran = srunner_ntests_run(r);

@@ -1,10 +1,10 @@
 /* layer_norm.cu: layer normalisation over the last axis, rows of d elements.
 **
 ** Bound by memory: forward moves 2 elements per element of x (read x, write y), backward 3 (read dy and x, write dx).
-** Forward, a warp takes a row and reads it three times, the second and third time from the L1 cache. Backward, a block
-** takes rows one after the other and keeps its columns' shares of dgamma and dbeta; a second kernel adds those of the
-** blocks. Where a row has more packs than a block's threads keep in registers, it is read twice and the shares are in
-** memory.
+** Forward, a warp, or a part of one where rows are short, takes a row and reads it three times, the second and third
+** time from the L1 cache. Backward, a block takes rows one after the other and keeps its columns' shares of dgamma and
+** dbeta; a second kernel adds those of the blocks. Where a row has more packs than a block's threads keep in registers,
+** it is read twice and the shares are in memory.
 */
 #include "kernels.h"
 #include "columns.h"
@@ -19,28 +19,38 @@ static const int64_t BACKWARD_BLOCKS = 1024, BACKWARD_THREADS = 256, FORWARD_WAR
 
 /* ---- forward ---- */
 
+/* Every lane of each group of `lanes` gets the group's sum; the whole warp calls it. */
+template <class R> static __device__ R group_sum(R v, int lanes) {
+  for (int by = lanes / 2; by; by /= 2) v += __shfl_xor_sync(0xffffffffu, v, by);
+  return v;
+}
+
+/* lanes: of a warp, that take a row; a power of two. The others take the next rows. */
 template <class T, int V>
 static __global__ void layer_rows(const T *__restrict__ x, const typename number<T>::real *__restrict__ gamma,
-                                  const typename number<T>::real *__restrict__ beta, int64_t rows, int64_t d,
+                                  const typename number<T>::real *__restrict__ beta, int64_t rows, int64_t d, int lanes,
                                   double eps, T *__restrict__ y, typename number<T>::real *mean,
                                   typename number<T>::real *rstd) {
   typedef typename number<T>::real R;
-  int lane = (int)threadIdx.x % 32, warps = (int)blockDim.x / 32;
-  for (int64_t i = (int64_t)blockIdx.x * warps + threadIdx.x / 32; i < rows; i += (int64_t)gridDim.x * warps) {
+  int64_t first = (int64_t)(threadIdx.x % (unsigned)lanes) * V, step = (int64_t)lanes * V;
+  int64_t group = threadIdx.x / (unsigned)lanes, groups = blockDim.x / (unsigned)lanes;
+  /* Every thread comes through as often, so that warps stay whole for the sums. */
+  for (int64_t base = (int64_t)blockIdx.x * groups; base < rows; base += (int64_t)gridDim.x * groups) {
+    int64_t i = base + group, size = i < rows ? d : 0;
     const T *from = x + i * d;
     R sum = 0, square = 0;
-    for (int64_t j = (int64_t)lane * V; j < d; j += 32 * V) {
+    for (int64_t j = first; j < size; j += step) {
       pack<T, V> p = lun_load<T, V>(from + j);
       for (int v = 0; v < V; v++) sum += number<T>::get(p.v[v]);
     }
-    R m = lun_warp_reduce<lun_sum>(sum) / (R)d;
-    for (int64_t j = (int64_t)lane * V; j < d; j += 32 * V) {
+    R m = group_sum(sum, lanes) / (R)d;
+    for (int64_t j = first; j < size; j += step) {
       pack<T, V> p = lun_load<T, V>(from + j);
       for (int v = 0; v < V; v++) square += (number<T>::get(p.v[v]) - m) * (number<T>::get(p.v[v]) - m);
     }
-    R r = (R)(1 / sqrt((double)(lun_warp_reduce<lun_sum>(square) / (R)d) + eps));
-    if (lane == 0) mean[i] = m, rstd[i] = r;
-    for (int64_t j = (int64_t)lane * V; j < d; j += 32 * V) {
+    R r = (R)(1 / sqrt((double)(group_sum(square, lanes) / (R)d) + eps));
+    if (i < rows && first == 0) mean[i] = m, rstd[i] = r;
+    for (int64_t j = first; j < size; j += step) {
       pack<T, V> p = lun_load<T, V>(from + j);
       for (int v = 0; v < V; v++)
         p.v[v] = number<T>::put((number<T>::get(p.v[v]) - m) * r * gamma[j + v] + beta[j + v]);
@@ -59,14 +69,17 @@ static int64_t rows_of(const lun_tensor *x) {
 template <class T> static int layer_norm_as(lun_call *c) {
   typedef typename number<T>::real R;
   const lun_arg *a = c->arg;
-  int64_t rows = rows_of(a[0].t), d = last_of(a[0].t), blocks = (rows + FORWARD_WARPS - 1) / FORWARD_WARPS;
+  int64_t rows = rows_of(a[0].t), d = last_of(a[0].t);
   const T *x = lun_elements<T>(a[0].t);
   T *y = lun_elements<T>(c->out[0]);
   if (!rows) return LUN_OK;
   LUN_BY_PACK(lun_in_packs(d, sizeof(T), x, y), {
+    int lanes = 1;
+    while (lanes < 32 && lanes < d / V) lanes *= 2;
+    int64_t groups = FORWARD_WARPS * 32 / lanes, blocks = (rows + groups - 1) / groups;
     return LUN_LAUNCH(c, (layer_rows<T, V>), (unsigned)(blocks < 65536 ? blocks : 65536), FORWARD_WARPS * 32, 0, x,
-                      lun_elements<R>(a[1].t), lun_elements<R>(a[2].t), rows, d, a[3].f, y, lun_elements<R>(c->out[1]),
-                      lun_elements<R>(c->out[2]));
+                      lun_elements<R>(a[1].t), lun_elements<R>(a[2].t), rows, d, lanes, a[3].f, y,
+                      lun_elements<R>(c->out[1]), lun_elements<R>(c->out[2]));
   });
 }
 int lun_cuda_layer_norm(lun_call *c) { LUN_BY_FLOAT(c, c->arg[0].t->dtype, return layer_norm_as<T>(c);); }
@@ -101,7 +114,7 @@ static __global__ void layer_gradient(const T *__restrict__ dy, const T *__restr
   R *part = g.part + (int64_t)blockIdx.x * 2 * g.d;
   for (int q = 0; q < HELD; q++)
     for (int v = 0; v < V; v++) dgamma[q][v] = dbeta[q][v] = 0;
-  if (!KEEP)
+  if constexpr (KEEP == 0)
     for (int64_t j = first; j < g.d; j += step)
       for (int v = 0; v < V; v++) part[j + v] = part[g.d + j + v] = 0;
   for (int64_t i = blockIdx.x; i < g.rows; i += gridDim.x) {
@@ -109,7 +122,7 @@ static __global__ void layer_gradient(const T *__restrict__ dy, const T *__restr
     T *to = dx + i * g.d;
     R m = g.mean[i], r = g.rstd[i], sum = 0, dot = 0;
     pack<T, V> kept_g[HELD], kept_x[HELD];
-    if (KEEP) {
+    if constexpr (KEEP != 0) {
       LUN_UNROLL(4)
       for (int q = 0; q < HELD; q++) {
         int64_t j = first + q * step;
@@ -138,7 +151,7 @@ static __global__ void layer_gradient(const T *__restrict__ dy, const T *__restr
     }
     sum = lun_block_reduce<lun_sum>(sum, (R)0, shared) / (R)g.d;
     dot = lun_block_reduce<lun_sum>(dot, (R)0, shared) / (R)g.d;
-    if (KEEP) {
+    if constexpr (KEEP != 0) {
       LUN_UNROLL(4)
       for (int q = 0; q < HELD; q++) {
         int64_t j = first + q * step;
@@ -149,12 +162,13 @@ static __global__ void layer_gradient(const T *__restrict__ dy, const T *__restr
         layer_dx<T, V>(lun_load<T, V>(gy + j), lun_load<T, V>(px + j), g.gamma + j, m, r, sum, dot, to + j);
     }
   }
-  if (!KEEP) return;
-  LUN_UNROLL(4)
-  for (int q = 0; q < HELD; q++) {
-    int64_t j = first + q * step;
-    if (j >= g.d) continue;
-    for (int v = 0; v < V; v++) part[j + v] = dgamma[q][v], part[g.d + j + v] = dbeta[q][v];
+  if constexpr (KEEP != 0) {
+    LUN_UNROLL(4)
+    for (int q = 0; q < HELD; q++) {
+      int64_t j = first + q * step;
+      if (j >= g.d) continue;
+      for (int v = 0; v < V; v++) part[j + v] = dgamma[q][v], part[g.d + j + v] = dbeta[q][v];
+    }
   }
 }
 

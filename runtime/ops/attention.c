@@ -61,9 +61,13 @@ static int attention_gradient(lun_call *c, lun_tensor *const *dout, lun_tensor *
   return lun_do(c->ctx, "attention_grad", din, "tttti", dout[0], c->arg[0].t, c->out[0], c->out[1], c->arg[1].i);
 }
 
-static const char *const attention_samples[] = {"qkv=normal[2,5,12] heads=2",  "qkv=normal[1,67,30] heads=1",
-                                                "qkv=normal[2,49,66] heads=2", "qkv=normal[1,1,3] heads=1",
-                                                "qkv=normal[0,3,6] heads=1",   NULL};
+static const char *const attention_samples[] = {"qkv=normal[2,5,12] heads=2",
+                                                "qkv=normal[1,67,30] heads=1",
+                                                "qkv=normal[2,49,66] heads=2",
+                                                "qkv=normal[1,1,3] heads=1",
+                                                "qkv=normal[3,13,12] heads=2",
+                                                "qkv=normal[0,3,6] heads=1",
+                                                NULL};
 const lun_op LUN_ROW(attention) = {
     .name = "attention",
     .args = "qkv:tensor heads:int -> y lse:constant",
@@ -101,7 +105,9 @@ static int attention_grad_cpu(lun_call *c) {
 }
 
 static const char *const attention_grad_samples[] = {
-    "dy=normal[2,5,4] qkv=normal[2,5,12] y=normal[2,5,4] lse=positive[2,2,5] heads=2", NULL};
+    "dy=normal[2,5,4] qkv=normal[2,5,12] y=normal[2,5,4] lse=positive[2,2,5] heads=2",
+    "dy=normal[3,13,4] qkv=normal[3,13,12] y=normal[3,13,4] lse=positive[3,2,13] heads=2",
+    "dy=normal[2,37,6] qkv=normal[2,37,18] y=normal[2,37,6] lse=positive[2,2,37] heads=2", NULL};
 const lun_op LUN_ROW(attention_grad) = {
     .name = "attention_grad",
     .args = "dy:tensor qkv:tensor y:tensor lse:tensor heads:int -> dqkv",

@@ -70,6 +70,8 @@ static const char *const conv2d_samples[] = {
     "x=normal[2,4,3,3] weight=normal[5,4,1,1] stride=2",
     "x=normal[1,1,1,1] weight=normal[1,1,1,1]",
     "x=normal[3,2,1,1] weight=normal[2,2,3,3] padding=1",
+    "x=normal[3,8,4,5] weight=normal[8,8,3,3] stride=2 padding=1",
+    "x=normal[2,8,3,3] weight=normal[8,8,1,1] bias=normal[8]",
     "x=normal[0,2,4,4] weight=normal[3,2,3,3] padding=1",
     NULL};
 const lun_op LUN_ROW(conv2d) = {
@@ -104,7 +106,10 @@ static const char *const conv2d_dx_samples[] = {
     "dy=normal[2,4,5,5] weight=normal[4,3,3,3] height=5 width=5 padding=1",
     "dy=normal[2,4,3,3] weight=normal[4,3,3,3] height=6 width=5 stride=2 padding=1",
     "dy=normal[2,5,2,2] weight=normal[5,4,1,1] height=3 width=4 stride=2",
-    "dy=normal[1,1,1,1] weight=normal[1,1,1,1] height=1 width=1", NULL};
+    "dy=normal[3,8,2,3] weight=normal[8,8,3,3] height=4 width=5 stride=2 padding=1",
+    "dy=normal[2,8,3,3] weight=normal[8,8,1,1] height=3 width=3",
+    "dy=normal[1,1,1,1] weight=normal[1,1,1,1] height=1 width=1",
+    NULL};
 const lun_op LUN_ROW(conv2d_dx) = {
     .name = "conv2d_dx",
     .args = "dy:image weight:tensor height:int width:int stride:int=1 padding:int=0 -> dx:image",
@@ -132,7 +137,10 @@ static const char *const conv2d_dw_samples[] = {
     "x=normal[2,3,5,5] dy=normal[2,4,5,5] kernel_h=3 kernel_w=3 padding=1",
     "x=normal[2,3,6,5] dy=normal[2,4,3,3] kernel_h=3 kernel_w=3 stride=2 padding=1",
     "x=normal[2,4,3,4] dy=normal[2,5,2,2] kernel_h=1 kernel_w=1 stride=2",
-    "x=normal[0,2,4,4] dy=normal[0,3,4,4] kernel_h=3 kernel_w=3 padding=1", NULL};
+    "x=normal[3,8,4,5] dy=normal[3,8,2,3] kernel_h=3 kernel_w=3 stride=2 padding=1",
+    "x=normal[2,8,3,3] dy=normal[2,8,3,3] kernel_h=1 kernel_w=1",
+    "x=normal[0,2,4,4] dy=normal[0,3,4,4] kernel_h=3 kernel_w=3 padding=1",
+    NULL};
 const lun_op LUN_ROW(conv2d_dw) = {
     .name = "conv2d_dw",
     .args = "x:image dy:image kernel_h:int kernel_w:int stride:int=1 padding:int=0 -> dw",

@@ -82,7 +82,8 @@ const lun_op LUN_ROW(channel_magnitude) = {
 enum { MS_MAP, MS_MASK, MS_THRESHOLDS };
 
 static int scores_shape(lun_call *c) {
-  const lun_tensor *x = c->arg[MS_MAP].t, *mask = c->arg[MS_MASK].t, *t = c->arg[MS_THRESHOLDS].t;
+  const lun_tensor *x = c->arg[MS_MAP].t, *mask = c->arg[MS_MASK].t;
+  lun_tensor *t = c->arg[MS_THRESHOLDS].t;
   LUN_TRY(lun_need_ndim(c, MS_MAP, 3));
   LUN_TRY(lun_need_real(c, MS_MAP));
   LUN_TRY(lun_need_same_shape(c, MS_MASK, MS_MAP));
@@ -90,10 +91,13 @@ static int scores_shape(lun_call *c) {
     return lun_bad(c, LUN_EDTYPE, "mask must be bool or u8, got %s", lun_dtype_name(mask->dtype));
   LUN_TRY(lun_need_ndim(c, MS_THRESHOLDS, 1));
   LUN_TRY(lun_need_dtype(c, MS_THRESHOLDS, LUN_F64));
-  for (int64_t k = 0; k < t->shape[0]; k++)
-    if (!(lun_f64(t)[k] >= 0 && lun_f64(t)[k] <= 1))
+  for (int64_t k = 0; k < t->shape[0]; k++) { /* on whatever device they are; there are few */
+    double v;
+    LUN_TRY(lun_get(t, &k, &v));
+    if (!(v >= 0 && v <= 1))
       return lun_bad(c, LUN_EARG, "thresholds[%lld] must be within 0..1, a share of the map's maximum, got %g",
-                     (long long)k + 1, lun_f64(t)[k]);
+                     (long long)k + 1, v);
+  }
   int64_t shape[2] = {x->shape[0], t->shape[0]};
   LUN_TRY(lun_out(c, 0, LUN_F64, 2, shape));
   LUN_TRY(lun_out(c, 1, LUN_F64, 1, shape));
@@ -113,6 +117,7 @@ static int scores_cpu(lun_call *c) {
 
 static const char *const scores_samples[] = {"map=unit[3,5,4] mask=flag[3,5,4]@bool thresholds=unit[3]@f64",
                                              "map=unit[1,1,1] mask=flag[1,1,1]@u8 thresholds=unit[1]@f64",
+                                             "map=unit[2,20,15] mask=flag[2,20,15]@bool thresholds=unit[2]@f64",
                                              "map=unit[0,5,4] mask=flag[0,5,4]@bool thresholds=unit[2]@f64", NULL};
 const lun_op LUN_ROW(map_scores) = {
     .name = "map_scores",

@@ -55,10 +55,13 @@ static int layer_norm_gradient(lun_call *c, lun_tensor *const *dout, lun_tensor 
   return LUN_OK;
 }
 
-static const char *const layer_norm_samples[] = {
-    "x=normal[3,5] gamma=normal[5] beta=normal[5]",    "x=normal[2,70,3] gamma=normal[3] beta=normal[3] eps=0.1",
-    "x=normal[4,37] gamma=normal[37] beta=normal[37]", "x=normal[6] gamma=normal[6] beta=normal[6]",
-    "x=normal[0,4] gamma=normal[4] beta=normal[4]",    NULL};
+static const char *const layer_norm_samples[] = {"x=normal[3,5] gamma=normal[5] beta=normal[5]",
+                                                 "x=normal[2,70,3] gamma=normal[3] beta=normal[3] eps=0.1",
+                                                 "x=normal[4,37] gamma=normal[37] beta=normal[37]",
+                                                 "x=normal[6] gamma=normal[6] beta=normal[6]",
+                                                 "x=normal[9,40] gamma=normal[40] beta=normal[40]",
+                                                 "x=normal[0,4] gamma=normal[4] beta=normal[4]",
+                                                 NULL};
 const lun_op LUN_ROW(layer_norm) = {
     .name = "layer_norm",
     .args = "x:tensor gamma:tensor beta:tensor eps:float=1e-5 -> y mean:constant rstd:constant",
@@ -99,7 +102,12 @@ static int layer_norm_grad_cpu(lun_call *c) {
 }
 
 static const char *const layer_norm_grad_samples[] = {
-    "dy=normal[3,5] x=normal[3,5] mean=normal[3] rstd=positive[3] gamma=normal[5]", NULL};
+    "dy=normal[3,5] x=normal[3,5] mean=normal[3] rstd=positive[3] gamma=normal[5]",
+    "dy=normal[9,40] x=normal[9,40] mean=normal[9] rstd=positive[9] gamma=normal[40]",
+    "dy=normal[2,300] x=normal[2,300] mean=normal[2] rstd=positive[2] gamma=normal[300]",
+    "dy=normal[2,1101] x=normal[2,1101] mean=normal[2] rstd=positive[2] gamma=normal[1101]",
+    "dy=normal[0,4] x=normal[0,4] mean=normal[0] rstd=positive[0] gamma=normal[4]",
+    NULL};
 const lun_op LUN_ROW(layer_norm_grad) = {
     .name = "layer_norm_grad",
     .args = "dy:tensor x:tensor mean:tensor rstd:tensor gamma:tensor -> dx dgamma dbeta",

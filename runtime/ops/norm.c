@@ -126,6 +126,7 @@ static const char *const batch_norm_samples[] = {
     "x=normal[2,1,1,1] gamma=normal[1] beta=normal[1] eps=0.1",
     "x=normal[5,2,3,3] gamma=normal[2] beta=normal[2] running_mean=normal[2] running_var=positive[2]",
     "x=normal[3,4,2,2] gamma=normal[4] beta=normal[4] running_mean=normal[4] running_var=positive[4] training=false",
+    "x=normal[5,8,3,3] gamma=normal[8] beta=normal[8]",
     "x=normal[0,3,2,2] gamma=normal[3] beta=normal[3]",
     NULL};
 const lun_op LUN_ROW(batch_norm) = {
@@ -192,9 +193,11 @@ static int batch_norm_add_relu_grad_of(lun_call *c, lun_tensor *const *dout, lun
 static const char *const batch_norm_add_relu_samples[] = {
     "x=normal[3,4,2,3] residual=normal[3,4,2,3] gamma=normal[4] beta=normal[4]",
     "x=normal[4,3,1,1] residual=normal[4,3,1,1]",
+    "x=normal[5,8,3,3] residual=normal[5,8,3,3]",
     "x=normal[3,4,2,2] residual=normal[3,4,2,2] gamma=normal[4] beta=normal[4] running_mean=normal[4] "
     "running_var=positive[4] training=false",
-    "x=normal[0,3,2,2] residual=normal[0,3,2,2]", NULL};
+    "x=normal[0,3,2,2] residual=normal[0,3,2,2]",
+    NULL};
 const lun_op LUN_ROW(batch_norm_add_relu) = {
     .name = "batch_norm_add_relu",
     .args = "x:image residual:image gamma:tensor? beta:tensor? running_mean:tensor!? running_var:tensor!? "
@@ -222,6 +225,7 @@ static int normalize_relu_cpu(lun_call *c) { return PICK(c->arg[0].t->dtype, nor
 
 static const char *const normalize_relu_samples[] = {
     "x=normal[3,4,2,3] mean=normal[4] rstd=positive[4] gamma=normal[4] beta=normal[4]",
+    "x=normal[5,24,3,3] mean=normal[24] rstd=positive[24] gamma=normal[24]",
     "x=normal[1,1,1,1] mean=normal[1] rstd=positive[1]", NULL};
 const lun_op LUN_ROW(normalize_relu) = {
     .name = "normalize_relu",
@@ -271,6 +275,7 @@ static int batch_norm_grad_cpu(lun_call *c) {
 static const char *const batch_norm_grad_samples[] = {
     "dy=normal[3,4,2,3] x=normal[3,4,2,3] mean=normal[4] rstd=positive[4] gamma=normal[4]",
     "dy=normal[3,4,2,3] x=normal[3,4,2,3] mean=normal[4] rstd=positive[4] dmean=normal[4] drstd=normal[4]",
+    "dy=normal[5,24,3,3] x=normal[5,24,3,3] mean=normal[24] rstd=positive[24] gamma=normal[24]",
     "dy=normal[3,2,1,1] x=normal[3,2,1,1] mean=normal[2] rstd=positive[2] gamma=normal[2] training=false", NULL};
 const lun_op LUN_ROW(batch_norm_grad) = {
     .name = "batch_norm_grad",
@@ -302,6 +307,7 @@ static int batch_norm_relu_grad_cpu(lun_call *c) {
 static const char *const batch_norm_relu_grad_samples[] = {
     "dy=normal[3,4,2,3] x=normal[3,4,2,3] mean=normal[4] rstd=positive[4] gamma=normal[4] beta=normal[4]",
     "dy=normal[3,4,2,3] x=normal[3,4,2,3] mean=normal[4] rstd=positive[4] dmean=normal[4] drstd=normal[4]",
+    "dy=normal[5,24,3,3] x=normal[5,24,3,3] mean=normal[24] rstd=positive[24] gamma=normal[24] beta=normal[24]",
     "dy=normal[3,2,1,1] x=normal[3,2,1,1] mean=normal[2] rstd=positive[2] training=false", NULL};
 const lun_op LUN_ROW(batch_norm_relu_grad) = {
     .name = "batch_norm_relu_grad",
@@ -334,6 +340,7 @@ static const char *const batch_norm_add_relu_grad_samples[] = {
     "dy=normal[3,4,2,3] x=normal[3,4,2,3] y=away[3,4,2,3] mean=normal[4] rstd=positive[4] gamma=normal[4]",
     "dy=normal[3,4,2,3] x=normal[3,4,2,3] y=away[3,4,2,3] mean=normal[4] rstd=positive[4] dmean=normal[4] "
     "drstd=normal[4]",
+    "dy=normal[5,24,3,3] x=normal[5,24,3,3] y=away[5,24,3,3] mean=normal[24] rstd=positive[24] gamma=normal[24]",
     "dy=normal[3,2,1,1] x=normal[3,2,1,1] y=away[3,2,1,1] mean=normal[2] rstd=positive[2] training=false", NULL};
 const lun_op LUN_ROW(batch_norm_add_relu_grad) = {
     .name = "batch_norm_add_relu_grad",

@@ -64,9 +64,13 @@ static int max_pool2d_grad_of(lun_call *c, lun_tensor *const *dout, lun_tensor *
                 a[1].i, a[2].i, a[3].i);
 }
 
-static const char *const max_pool2d_samples[] = {
-    "x=spread[2,3,6,5] kernel=3 stride=2 padding=1", "x=spread[1,2,4,4] kernel=2", "x=spread[1,1,1,1] kernel=1",
-    "x=spread[2,2,3,3] kernel=3 stride=1 padding=1", "x=normal[0,2,4,4] kernel=2", NULL};
+static const char *const max_pool2d_samples[] = {"x=spread[2,3,6,5] kernel=3 stride=2 padding=1",
+                                                 "x=spread[1,2,4,4] kernel=2",
+                                                 "x=spread[1,1,1,1] kernel=1",
+                                                 "x=spread[2,2,3,3] kernel=3 stride=1 padding=1",
+                                                 "x=spread[2,8,5,4] kernel=3 stride=2 padding=1",
+                                                 "x=normal[0,2,4,4] kernel=2",
+                                                 NULL};
 const lun_op LUN_ROW(max_pool2d) = {
     .name = "max_pool2d",
     .args = "x:image kernel:int stride:int=0 padding:int=0 -> y:image place:image",
@@ -90,7 +94,9 @@ static int max_pool2d_grad_shape(lun_call *c) {
 static int max_pool2d_grad_cpu(lun_call *c) { return PICK(c->arg[0].t->dtype, max_pool2d_grad)(c); }
 
 static const char *const max_pool2d_grad_samples[] = {
-    "dy=normal[2,3,3,3] place=byte[2,3,3,3]@u8 height=6 width=5 kernel=3 stride=2 padding=1", NULL};
+    "dy=normal[2,3,3,3] place=byte[2,3,3,3]@u8 height=6 width=5 kernel=3 stride=2 padding=1",
+    "dy=normal[2,8,3,2] place=byte[2,8,3,2]@u8 height=17 width=16 kernel=15 stride=1",
+    "dy=normal[2,3,5,4] place=byte[2,3,5,4]@u8 height=17 width=15 kernel=15 stride=3 padding=5", NULL};
 const lun_op LUN_ROW(max_pool2d_grad) = {
     .name = "max_pool2d_grad",
     .args = "dy:image place:image height:int width:int kernel:int stride:int=0 padding:int=0 -> dx:image",
@@ -113,8 +119,11 @@ static int avg_pool2d_grad_of(lun_call *c, lun_tensor *const *dout, lun_tensor *
 }
 
 static const char *const avg_pool2d_samples[] = {"x=normal[2,3,6,5] kernel=3 stride=2 padding=1",
-                                                 "x=normal[1,2,4,4] kernel=2", "x=normal[1,1,1,1] kernel=1",
-                                                 "x=normal[0,2,4,4] kernel=2", NULL};
+                                                 "x=normal[2,8,5,4] kernel=3 stride=2 padding=1",
+                                                 "x=normal[1,2,4,4] kernel=2",
+                                                 "x=normal[1,1,1,1] kernel=1",
+                                                 "x=normal[0,2,4,4] kernel=2",
+                                                 NULL};
 const lun_op LUN_ROW(avg_pool2d) = {
     .name = "avg_pool2d",
     .args = "x:image kernel:int stride:int=0 padding:int=0 -> y:image",
@@ -130,6 +139,7 @@ static int avg_pool2d_grad_shape(lun_call *c) { return pool_grad_shape(c, 1); }
 static int avg_pool2d_grad_cpu(lun_call *c) { return PICK(c->arg[0].t->dtype, avg_pool2d_grad)(c); }
 
 static const char *const avg_pool2d_grad_samples[] = {"dy=normal[2,3,3,3] height=6 width=5 kernel=3 stride=2 padding=1",
+                                                      "dy=normal[2,8,5,4] height=5 width=4 kernel=3 stride=1 padding=1",
                                                       NULL};
 const lun_op LUN_ROW(avg_pool2d_grad) = {
     .name = "avg_pool2d_grad",
@@ -158,8 +168,8 @@ static int global_avg_pool_grad_of(lun_call *c, lun_tensor *const *dout, lun_ten
   return lun_do(c->ctx, "global_avg_pool_grad", din, "tii", dout[0], c->arg[0].t->shape[2], c->arg[0].t->shape[3]);
 }
 
-static const char *const global_avg_pool_samples[] = {"x=normal[2,3,4,5]", "x=normal[1,1,1,1]", "x=normal[2,70,2,2]",
-                                                      "x=normal[0,3,2,2]", NULL};
+static const char *const global_avg_pool_samples[] = {"x=normal[2,3,4,5]",  "x=normal[1,1,1,1]", "x=normal[2,70,2,2]",
+                                                      "x=normal[2,16,3,2]", "x=normal[0,3,2,2]", NULL};
 const lun_op LUN_ROW(global_avg_pool) = {
     .name = "global_avg_pool",
     .args = "x:image -> y",
@@ -182,8 +192,8 @@ static int global_avg_pool_grad_shape(lun_call *c) {
 
 static int global_avg_pool_grad_cpu(lun_call *c) { return PICK(c->arg[0].t->dtype, global_avg_pool_grad)(c); }
 
-static const char *const global_avg_pool_grad_samples[] = {"dy=normal[2,3] height=4 width=5",
-                                                           "dy=normal[1,1] height=1 width=1", NULL};
+static const char *const global_avg_pool_grad_samples[] = {
+    "dy=normal[2,3] height=4 width=5", "dy=normal[2,16] height=3 width=2", "dy=normal[1,1] height=1 width=1", NULL};
 const lun_op LUN_ROW(global_avg_pool_grad) = {
     .name = "global_avg_pool_grad",
     .args = "dy:tensor height:int width:int -> dx:image",

@@ -47,7 +47,8 @@ static int FN(max_pool2d_grad)(lun_call *c) {
         for (int64_t k = 0; k < ch; k++) {
           int64_t from = ((n * oh + i) * ow + j) * ch + k, at = place[from] - 1;
           int64_t r = i * g.stride + at / g.kernel - g.pad, s = j * g.stride + at % g.kernel - g.pad;
-          if (at < 0 || r < 0 || r >= h || s < 0 || s >= w) continue; /* not a place max_pool2d gave */
+          if (at < 0 || at >= g.kernel * g.kernel || r < 0 || r >= h || s < 0 || s >= w)
+            continue; /* not max_pool2d's */
           ELEM *o = out + ((n * h + r) * w + s) * ch + k;
           *o = STORE(LOAD(*o) + LOAD(in[from]));
         }

@@ -10,6 +10,7 @@ extern "C" {
 
 typedef struct {
   bool reversed;   /* the last thread and block run first */
+  bool dnn;        /* plain loops stand in for cuDNN; else there is none */
   long launches;   /* kernels run so far */
   char fault[256]; /* what went wrong in the last launch; empty: nothing */
 } lun_cuda_host_state;

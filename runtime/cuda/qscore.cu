@@ -1,11 +1,10 @@
 /* qscore.cu: the Q-Score, activation shares and the regularizer; definitions in ops/qscore.c.
 **
-** Bound by memory: r elements of a row are read once (and, in a gradient, r written). A row of up to 12,000 f32 is kept
-** in shared memory by one warp, each lane its own elements, so that mean, deviation and the sets need shuffles and no
-** barrier; a longer one is walked through by a block, from the caches after the first time. Shares are counted in
-*shared
-** memory, in integers, whose sums do not depend on their order. Column norms are a second pass over h, a batch that a
-** cache holds.
+** Bound by memory: r elements of a row are read once (and, in a gradient, r written). A row of up to 12,000 f32 is
+** kept in shared memory by one warp, each lane its own elements, so that mean, deviation and the sets need shuffles
+** and no barrier; a longer one is walked through by a block, from the caches after the first time. Shares are
+** counted in shared memory, in integers, whose sums do not depend on their order. Column norms are a second pass
+** over h, a batch that a cache holds.
 **
 ** Positions in `features` beyond h's columns cannot be refused before a kernel has read them: scores are NaN then.
 */

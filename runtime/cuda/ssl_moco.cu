@@ -42,8 +42,8 @@ template <class T> static __global__ void info_nce_begin(const T *q, const T *k,
 }
 
 /* A block's cosines s (n,wide) become e = exp((cosine - top) / t); old sums and pulls follow the new top. Where
-*positives
-** are among the candidates, sample i's is in column own + i and no negative; own is `wide` where they are not. */
+** positives are among the candidates, sample i's is in column own + i and no negative; own is `wide` where they are
+** not. */
 template <class T>
 static __global__ void info_nce_block(T *s, state<T> w, int64_t n, int64_t wide, int64_t d, int64_t own, T per_t) {
   LUN_SHARED(double, shared);

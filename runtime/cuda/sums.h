@@ -1,8 +1,8 @@
 /* sums.h: sums of the rows, of the columns and of all of something, in double and in a fixed order. What is summed and
 ** what becomes of a sum is a functor F, passed to the device by value:
 **
-**   lun_columns<K, OP>(call, f, n, d, nothing)   f.of(i, j, v): K numbers of element (i, j); f.done(j, sums): column
-*j's
+**   lun_columns<K, OP>(call, f, n, d, nothing)   f.of(i, j, v): K numbers of element (i, j); f.done(j, sums): of
+**                                                column j
 **   lun_rows(call, f, n, d)                      f.of(i, j): a number; f.done(i, sum): that of row i
 **   lun_total(call, f, n)                        f.of(i): a number; f.done(sum), by one thread
 **

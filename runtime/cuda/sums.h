@@ -54,9 +54,15 @@ static __global__ void lun_column_totals(F f, int64_t d, int64_t parts, double n
   }
 }
 
+#ifdef LUN_CUDA_HOST /* small, so that tests see several parts */
+enum { LUN_PART_ROWS = 8 };
+#else
+enum { LUN_PART_ROWS = 64 };
+#endif
+
 /* Enough blocks for a device of some hundred processors, and not more parts than there is work for. */
 static inline int64_t lun_column_part_count(int64_t n, int64_t d) {
-  int64_t wide = (d + 31) / 32, most = 2048 / wide, parts = (n + 63) / 64;
+  int64_t wide = (d + 31) / 32, most = 2048 / wide, parts = (n + LUN_PART_ROWS - 1) / LUN_PART_ROWS;
   if (parts > most) parts = most;
   return parts > 1 ? parts : 1;
 }

@@ -49,10 +49,9 @@ static int sinkhorn_cpu(lun_call *c) {
   return st;
 }
 
-static const char *const sinkhorn_samples[] = {
-    "scores=normal[6,4] epsilon=0.5",  "scores=unit[20,3] epsilon=0.05 iterations=1",
-    "scores=normal[70,3] epsilon=0.5", "scores=normal[1,5] epsilon=1",
-    "scores=normal[4,1] epsilon=1",    NULL};
+static const char *const sinkhorn_samples[] = {"scores=normal[6,4] epsilon=0.5",
+                                               "scores=unit[20,3] epsilon=0.05 iterations=1",
+                                               "scores=normal[1,5] epsilon=1", "scores=normal[4,1] epsilon=1", NULL};
 const lun_op LUN_ROW(sinkhorn) = {
     .name = "sinkhorn",
     .args = "scores:constant epsilon:float=0.05 iterations:int=3 -> targets:constant",

@@ -1,5 +1,6 @@
 /* augment.c: random views of images: the augmentation of SimCLR and its successors, one fused pass per view. */
 #include "ops/augment.h"
+#include "ops/image.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -10,21 +11,13 @@
   "jitter:float=0.8 brightness:float=0.4 contrast:float=0.4 saturation:float=0.4 hue:float=0.1 gray:float=0.2 "        \
   "blur:float=0 sigma_min:float=0.1 sigma_max:float=2 solarize:float=0 threshold:float=0.5 "
 
-enum { IMAGES, IDS, NORM, SEED, EPOCH, VIEW, SIZE, SETTINGS, DTYPE = SETTINGS + 16 };
+enum { IMAGES, IDS, NORM, SEED, EPOCH, VIEW, SIZE, SETTINGS, DTYPE = SETTINGS + AUGMENT_SETTINGS };
 enum { D_IDS, D_HEIGHT, D_WIDTH, D_SEED, D_EPOCH, D_VIEW, D_SETTINGS };
 
 static augment_policy read_policy(const lun_call *c, int first) {
-  const lun_arg *a = c->arg + first;
-  return (augment_policy){.scale = {a[0].f, a[1].f},
-                          .ratio = {a[2].f, a[3].f},
-                          .flip = a[4].f,
-                          .jitter = a[5].f,
-                          .strength = {a[6].f, a[7].f, a[8].f, a[9].f},
-                          .gray = a[10].f,
-                          .blur = a[11].f,
-                          .sigma = {a[12].f, a[13].f},
-                          .solarize = a[14].f,
-                          .threshold = a[15].f};
+  double settings[AUGMENT_SETTINGS];
+  for (int k = 0; k < AUGMENT_SETTINGS; k++) settings[k] = c->arg[first + k].f;
+  return augment_policy_of(settings);
 }
 
 static int check_range(lun_call *c, int arg, double lo, double hi) {
@@ -64,6 +57,7 @@ static int check_ids(lun_call *c, int arg, int64_t n) {
   const lun_tensor *ids = c->arg[arg].t;
   LUN_TRY(lun_need_dtype(c, arg, LUN_I64));
   LUN_TRY(lun_need_ndim(c, arg, 1));
+  if (ids->device != LUN_CPU) return LUN_OK; /* not to be read here: the kernel makes views of NaN of wrong ones */
   for (int64_t i = 0; i < ids->shape[0]; i++) {
     int64_t id = lun_i64(ids)[i];
     if (id < 1 || id > n)
@@ -89,7 +83,7 @@ static int augment_shape(lun_call *c) {
   if (norm) {
     LUN_TRY(lun_need_dtype(c, NORM, LUN_F32));
     LUN_TRY(lun_need_shape(c, NORM, 2, (int64_t[]){2, 3}, "(means, then standard deviations)"));
-    for (int k = 3; k < 6; k++)
+    for (int k = 3; k < 6 && norm->device == LUN_CPU; k++)
       if (!(lun_f32(norm)[k] > 0))
         return lun_bad(c, LUN_EARG, "norm's standard deviations must be positive, got %g", lun_f32(norm)[k]);
   }
@@ -164,6 +158,7 @@ static const char *const augment_samples[] = {
     "images=byte[1,3,5,6]@u8 ids=pos1[0] seed=1 epoch=1 size=4",
     "images=unit[2,3,8,8]@f32 ids=pos2[2] seed=1 epoch=1 size=8 dtype=bf16",
     "images=byte[2,3,8,8]@u8 ids=pos2[2] norm=positive[2,3]@f32 seed=2 epoch=1 size=8",
+    "images=byte[1,3,9,9]@u8 ids=pos1[2] seed=3 epoch=1 size=45 blur=1",
     NULL};
 const lun_op LUN_ROW(augment) = {
     .name = "augment",
@@ -180,7 +175,8 @@ const lun_op LUN_ROW(augment) = {
         "jitter, flip, gray, blur and solarize are probabilities; brightness, contrast and saturation are factors in "
         "[1 - v, 1 + v], hue is a shift in [-v, v] turns, in random order.\n"
         "Blur: Gaussian, sigma in [sigma_min, sigma_max] pixels, radius ceil(3 sigma), edge pixels repeated.\n"
-        "Solarize inverts what is at or above threshold.",
+        "Solarize inverts what is at or above threshold.\n"
+        "On a GPU an id that names no image is no error: its view is NaN.",
     .shape = augment_shape,
     .cpu = augment_cpu,
     .no_grad = "a view is data: nothing is learned through it",

@@ -8,13 +8,11 @@
 #ifndef LUN_OPS_IMAGE_H
 #define LUN_OPS_IMAGE_H
 
-#include "core/op.h"
 #include "core/half.h"
+#include "core/op.h"
+#include "ops/image_pixel.h"
 
-#include <math.h>
 #include <string.h>
-
-#define IMAGE_BLUR_RADIUS 64 /* taps on each side at most: sigma 20 at three sigmas */
 
 /* ---- resize weights, as Pillow computes them ---- */
 
@@ -24,60 +22,24 @@ typedef struct {
   float *weight;
 } image_axis;
 
-typedef enum { IMAGE_BICUBIC, IMAGE_BILINEAR } image_filter;
-
-static inline double image_filter_at(image_filter f, double x) {
-  x = fabs(x);
-  if (f == IMAGE_BILINEAR) return x < 1 ? 1 - x : 0;
-  const double a = -0.5; /* Keys 1981; Pillow's value, torch uses -0.75 */
-  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-  return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
-}
-
-static inline double image_support(image_filter f, int size, int out) {
-  double scale = (double)size / out;
-  return (f == IMAGE_BICUBIC ? 2.0 : 1.0) * (scale > 1 ? scale : 1);
-}
-
-static inline int image_taps(image_filter f, int size, int out) {
-  int t = (int)ceil(image_support(f, size, out)) * 2 + 1;
-  return t < size ? t : size;
-}
-
 /* Floats that an axis of this size takes from scratch. */
 static inline int64_t image_axis_floats(image_filter f, int size, int out) {
   return (int64_t)out * (2 + image_taps(f, size, out));
 }
 
-/* The kernel widens by size/out when shrinking (antialiasing); taps outside are dropped and the rest sums to gain. */
 static inline float *image_axis_make(image_axis *a, image_filter f, int size, int out, double gain, float *memory) {
-  double scale = (double)size / out, wide = scale > 1 ? scale : 1, support = image_support(f, size, out);
   a->size = size;
   a->out = out;
   a->taps = image_taps(f, size, out);
   a->first = (int *)memory;
   a->count = a->first + out;
   a->weight = memory + 2 * (int64_t)out;
-  for (int i = 0; i < out; i++) {
-    double centre = (i + 0.5) * scale, sum = 0;
-    int lo = (int)(centre - support + 0.5), hi = (int)(centre + support + 0.5);
-    if (centre - support + 0.5 < 0) lo = 0;
-    if (hi > size) hi = size;
-    if (hi - lo > a->taps) hi = lo + a->taps;
-    float *w = a->weight + (int64_t)i * a->taps;
-    for (int j = lo; j < hi; j++) sum += image_filter_at(f, (j + 0.5 - centre) / wide);
-    for (int j = lo; j < hi; j++) w[j - lo] = (float)(image_filter_at(f, (j + 0.5 - centre) / wide) / sum * gain);
-    a->first[i] = lo;
-    a->count[i] = hi - lo;
-  }
+  for (int i = 0; i < out; i++)
+    a->first[i] = image_tap_weights(f, size, out, i, gain, a->weight + (int64_t)i * a->taps, &a->count[i]);
   return memory + image_axis_floats(f, size, out);
 }
 
 /* ---- crop and resize ---- */
-
-typedef struct {
-  int top, left, height, width; /* counted from 0 */
-} image_box;
 
 /* Scratch of image_resize: both axes, one row of the source, and the crop after its vertical pass. */
 static inline int64_t image_resize_floats(image_filter f, int channels, int box_h, int box_w, int h, int w) {
@@ -141,15 +103,10 @@ static inline void image_resize(const void *source, lun_dtype dtype, int columns
 
 /* ---- pixelwise steps on planes of n = h * w pixels ---- */
 
-static inline float image_unit(float x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
-
 static inline void image_clamp(float *p, int64_t n) {
 #pragma omp simd
   for (int64_t i = 0; i < n; i++) p[i] = image_unit(p[i]);
 }
-
-/* The weights of ITU-R 601 as torchvision rounds them. */
-static inline float image_luma(float r, float g, float b) { return 0.2989f * r + 0.587f * g + 0.114f * b; }
 
 static inline void image_brightness(float *p, int64_t n, float factor) {
 #pragma omp simd
@@ -175,41 +132,13 @@ static inline void image_contrast(float *p, int64_t n, float factor) {
 static inline void image_saturation(float *p, int64_t n, float factor) {
   float *r = p, *g = p + n, *b = p + 2 * n;
 #pragma omp simd
-  for (int64_t i = 0; i < n; i++) {
-    float rest = (1 - factor) * image_luma(r[i], g[i], b[i]);
-    r[i] = image_unit(factor * r[i] + rest);
-    g[i] = image_unit(factor * g[i] + rest);
-    b[i] = image_unit(factor * b[i] + rest);
-  }
+  for (int64_t i = 0; i < n; i++) image_saturation_of(&r[i], &g[i], &b[i], factor);
 }
 
-/* One channel of HSV -> RGB without branches: k = (offset + 6 hue) mod 6, v - v s clamp(min(k, 4 - k), 0, 1). */
-static inline float image_hsv_channel(float offset, float hue6, float v, float chroma) {
-  float k = offset + hue6;
-  k = k >= 6 ? k - 6 : k;
-  float m = k < 4 - k ? k : 4 - k;
-  return image_unit(v - chroma * image_unit(m));
-}
-
-/* Shifts the hue of HSV by `turns` in [-0.5, 0.5]. A gray pixel has no hue and stays. */
 static inline void image_hue(float *p, int64_t n, float turns) {
   float *r = p, *g = p + n, *b = p + 2 * n;
-  float shift = 6 * turns;
 #pragma omp simd
-  for (int64_t i = 0; i < n; i++) {
-    float x = r[i], y = g[i], z = b[i];
-    float high = x > y ? x : y, low = x < y ? x : y;
-    high = high > z ? high : z;
-    low = low < z ? low : z;
-    float chroma = high - low, inverse = 1 / (chroma > 0 ? chroma : 1);
-    float h = x == high ? (y - z) * inverse : y == high ? 2 + (z - x) * inverse : 4 + (x - y) * inverse;
-    h += shift; /* in [-4, 8): hue in [-1, 5), shift in [-3, 3] */
-    h = h < 0 ? h + 6 : h;
-    h = h >= 6 ? h - 6 : h;
-    r[i] = image_hsv_channel(5, h, high, chroma);
-    g[i] = image_hsv_channel(3, h, high, chroma);
-    b[i] = image_hsv_channel(1, h, high, chroma);
-  }
+  for (int64_t i = 0; i < n; i++) image_hue_of(&r[i], &g[i], &b[i], 6 * turns);
 }
 
 static inline void image_gray(float *p, int64_t n) {
@@ -218,10 +147,9 @@ static inline void image_gray(float *p, int64_t n) {
   for (int64_t i = 0; i < n; i++) r[i] = g[i] = b[i] = image_luma(r[i], g[i], b[i]);
 }
 
-/* Inverts what is at or above the threshold. */
 static inline void image_solarize(float *p, int64_t n, float threshold) {
 #pragma omp simd
-  for (int64_t i = 0; i < n; i++) p[i] = p[i] >= threshold ? 1 - p[i] : p[i];
+  for (int64_t i = 0; i < n; i++) p[i] = image_solarized(p[i], threshold);
 }
 
 /* The four steps of colour jitter, numbered as in the order argument of adjust_color. */
@@ -238,21 +166,13 @@ static inline void image_adjust(float *p, int64_t n, int step, float factor) {
 
 static inline int64_t image_blur_floats(int h, int w) { return (int64_t)h * w + h + 2 * IMAGE_BLUR_RADIUS; }
 
-static inline int image_border(int i, int n, bool reflect) {
-  if (n == 1) return 0;
-  if (!reflect) return i < 0 ? 0 : i >= n ? n - 1 : i;
-  int period = 2 * (n - 1); /* the edge pixel is not repeated */
-  i = (i % period + period) % period;
-  return i < n ? i : period - i;
-}
-
 /* Separable, 2 radius + 1 taps at whole pixels with sum 1. Outside: the edge pixel (as Pillow), or its reflection. */
 static inline void image_blur(float *p, int channels, int h, int w, double sigma, int radius, bool reflect,
                               float *scratch) {
   double tap[2 * IMAGE_BLUR_RADIUS + 1], sum = 0;
   float kernel[2 * IMAGE_BLUR_RADIUS + 1];
   int taps = 2 * radius + 1;
-  for (int t = 0; t < taps; t++) sum += tap[t] = exp(-0.5 * (t - radius) * (t - radius) / (sigma * sigma));
+  for (int t = 0; t < taps; t++) sum += tap[t] = image_gaussian(t - radius, sigma);
   for (int t = 0; t < taps; t++) kernel[t] = (float)(tap[t] / sum);
   float *across = scratch, *padded = scratch + (int64_t)h * w;
   for (int c = 0; c < channels; c++) {

@@ -107,7 +107,8 @@ static int crop_resize_shape(lun_call *c) {
   LUN_TRY(lun_need_dtype(c, 1, LUN_I64));
   LUN_TRY(lun_need_shape(c, 1, 2, (int64_t[]){x->shape[0], 4}, "(top, left, height, width per image)"));
   LUN_TRY(need_size(c, 2));
-  for (int64_t i = 0; i < x->shape[0]; i++) {
+  /* On a device they are not to be read here: the kernel makes NaN of wrong ones. */
+  for (int64_t i = 0; i < x->shape[0] && b->device == LUN_CPU; i++) {
     const int64_t *v = lun_i64(b) + 4 * i;
     bool inside = v[0] >= 1 && v[1] >= 1 && v[2] >= 1 && v[3] >= 1 && v[2] <= x->shape[2] && v[3] <= x->shape[3] &&
                   v[0] <= x->shape[2] - v[2] + 1 && v[1] <= x->shape[3] - v[3] + 1;
@@ -131,8 +132,9 @@ const lun_op LUN_ROW(crop_resize) = {
     .name = "crop_resize",
     .args = "x:image boxes:constant height:int width:int filter:choice(bicubic|bilinear)=bicubic clamp:bool=false -> "
             "y:image",
-    .doc = "A box of each image, resized as resize does (filter, clamp); pixels outside the box have no part.\n"
-           "boxes (n,4) i64: top, left (counted from 1), height, width.",
+    .doc =
+        "A box of each image, resized as resize does (filter, clamp); pixels outside the box have no part.\n"
+        "boxes (n,4) i64: top, left (counted from 1), height, width. On a GPU a box that leaves its image makes NaN.",
     .shape = crop_resize_shape,
     .cpu = crop_resize_cpu,
     .no_grad = "used on data",
@@ -172,7 +174,7 @@ static int adjust_color_shape(lun_call *c) {
     if (c->arg[2].ints.v[k] < 1 || c->arg[2].ints.v[k] > 4)
       return lun_bad(c, LUN_EARG, "order must hold 1 brightness, 2 contrast, 3 saturation, 4 hue, got %lld",
                      (long long)c->arg[2].ints.v[k]);
-  for (int64_t i = 0; i < c->arg[0].t->shape[0]; i++) {
+  for (int64_t i = 0; i < c->arg[0].t->shape[0] && c->arg[1].t->device == LUN_CPU; i++) {
     const float *f = lun_f32(c->arg[1].t) + 4 * i;
     if (!(f[0] >= 0 && f[1] >= 0 && f[2] >= 0 && f[3] >= -0.5f && f[3] <= 0.5f))
       return lun_bad(c, LUN_EARG, "factors[%lld] must be >= 0, and the hue's lie in [-0.5, 0.5]; got %g %g %g %g",
@@ -193,7 +195,8 @@ static void adjust_step(lun_call *c, int64_t i, float *p, int h, int w, float *s
 static int adjust_color_cpu(lun_call *c) { return each_image(c, adjust_step, false, 0); }
 
 static const char *const adjust_color_samples[] = {"x=unit[2,3,5,6]@f32 factors=low[2,4]@f32 order=(1,2,3)",
-                                                   "x=unit[1,3,4,4]@f32 factors=low[1,4]@f32 order=(2,1)", NULL};
+                                                   "x=unit[1,3,4,4]@f32 factors=low[1,4]@f32 order=(2,1)",
+                                                   "x=unit[1,3,9,9]@f32 factors=low[1,4]@f32 order=(4,2,3)", NULL};
 const lun_op LUN_ROW(adjust_color) = {
     .name = "adjust_color",
     .args = "x:image factors:constant order:ints -> y:image",
@@ -307,7 +310,7 @@ static int normalize_images_shape(lun_call *c) {
   if (norm) {
     LUN_TRY(lun_need_dtype(c, 1, LUN_F32));
     LUN_TRY(lun_need_shape(c, 1, 2, (int64_t[]){2, x->shape[1]}, "(means, then standard deviations, per channel)"));
-    for (int64_t k = x->shape[1]; k < 2 * x->shape[1]; k++)
+    for (int64_t k = x->shape[1]; k < 2 * x->shape[1] && norm->device == LUN_CPU; k++)
       if (!(lun_f32(norm)[k] > 0))
         return lun_bad(c, LUN_EARG, "norm's standard deviations must be positive, got %g", lun_f32(norm)[k]);
   }
@@ -345,6 +348,7 @@ static int normalize_images_cpu(lun_call *c) {
 }
 
 static const char *const normalize_images_samples[] = {"x=byte[2,3,4,5]@u8", "x=unit[1,3,2,2]@f32 dtype=bf16",
+                                                       "x=byte[1,3,7,5]@u8 dtype=bf16",
                                                        "x=byte[2,3,4,5]@u8 norm=positive[2,3]@f32", NULL};
 const lun_op LUN_ROW(normalize_images) = {
     .name = "normalize_images",

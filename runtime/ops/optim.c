@@ -66,7 +66,10 @@ static int sgd_cpu(lun_call *c) {
 
 static const char *const sgd_samples[] = {
     "params=normal[3,4]+normal[5] grads=normal[3,4]+normal[5] buffers=normal[3,4]+normal[5] lr=0.1",
-    "params=normal[3] grads=normal[3] buffers=normal[3] lr=0.1 momentum=0 weight_decay=0.5 nesterov=true", NULL};
+    "params=normal[3] grads=normal[3] buffers=normal[3] lr=0.1 momentum=0 weight_decay=0.5 nesterov=true",
+    "params=normal[0]+normal[310]+normal[2] grads=normal[0]+normal[310]+normal[2] "
+    "buffers=normal[0]+normal[310]+normal[2] lr=0.1",
+    NULL};
 const lun_op LUN_ROW(sgd_step) = {
     .name = "sgd_step",
     .args = "params:tensors! grads:tensors buffers:tensors! lr:float momentum:float=0.9 weight_decay:float=0 "
@@ -114,7 +117,11 @@ static const char *const lars_samples[] = {
     "params=normal[3,2] grads=normal[3,2] buffers=normal[3,2] lr=0.1 weight_decay=0.5 clip=false",
     "params=normal[3,2]+normal[4] grads=normal[3,2]+normal[4] buffers=normal[3,2]+normal[4] lr=0.1 weight_decay=0.5 "
     "clip=false exclude_1d=false trust=update",
-    "params=normal[3,2] grads=normal[3,2] buffers=normal[3,2] lr=0.1 decayed_only=true", NULL};
+    "params=normal[3,2] grads=normal[3,2] buffers=normal[3,2] lr=0.1 decayed_only=true",
+    "params=normal[2,160]+normal[1,2]+normal[2,2] grads=normal[2,160]+normal[1,2]+normal[2,2] "
+    "buffers=normal[2,160]+normal[1,2]+normal[2,2] lr=0.1 "
+    "weight_decay=0.5 trust=update",
+    NULL};
 const lun_op LUN_ROW(lars_step) = {
     .name = "lars_step",
     .args = "params:tensors! grads:tensors buffers:tensors! lr:float momentum:float=0.9 weight_decay:float=0 "
@@ -240,7 +247,8 @@ static int clip_cpu(lun_call *c) {
 }
 
 static const char *const clip_samples[] = {"grads=normal[3,4]+normal[5] max_norm=1", "grads=normal[3,4] max_norm=100",
-                                           "grads=normal[3,4]+low[5] max_norm=1.5 each=true", NULL};
+                                           "grads=normal[3,4]+low[5] max_norm=1.5 each=true",
+                                           "grads=normal[310]+normal[0]+normal[3]+normal[2] max_norm=1", NULL};
 const lun_op LUN_ROW(clip_grad_norm) = {
     .name = "clip_grad_norm",
     .args = "grads:tensors! max_norm:float each:bool=false -> norm",

@@ -178,7 +178,8 @@ const lun_op LUN_ROW(qscore) = {
            "v3: the same over all features, whatever `features` holds.\n"
            "v1: (max - mean) / deviation / L1 norm of the L2-normalised row; epsilon and features have no part in it.\n"
            "q is 0 and count 0 where the set is empty or, for v1, the row constant.\n"
-           "The gradient takes the sets as constants. Source: arXiv 2203.01881.",
+           "The gradient takes the sets as constants. On a GPU a position that h lacks makes every q NaN.\n"
+           "Source: arXiv 2203.01881.",
     .shape = qscore_shape,
     .cpu = qscore_cpu,
     .grad = qscore_grad_of,
@@ -227,9 +228,12 @@ static int qscore_grad_cpu(lun_call *c) {
   return st;
 }
 
-static const char *const qscore_grad_samples[] = {
-    "h=spread[5,40] dq=normal[5] epsilon=1 form=v6", "h=spread[3,21] dq=normal[3] epsilon=1 features=pos21[4] form=v6",
-    "h=spread[3,21] dq=normal[3] form=v1", "h=normal[0,8] dq=normal[0]", NULL};
+static const char *const qscore_grad_samples[] = {"h=spread[5,40] dq=normal[5] epsilon=1 form=v6",
+                                                  "h=spread[3,21] dq=normal[3] epsilon=1 features=pos21[4] form=v6",
+                                                  "h=spread[3,21] dq=normal[3] form=v1",
+                                                  "h=spread[3,200] dq=normal[3] epsilon=1 form=v3",
+                                                  "h=normal[0,8] dq=normal[0]",
+                                                  NULL};
 const lun_op LUN_ROW(qscore_grad) = {
     .name = "qscore_grad",
     .args = "h:constant dq:constant epsilon:float=4 features:constant? form:choice(v6|v3|v1)=v6 -> dh",
@@ -295,8 +299,12 @@ static int summary_cpu(lun_call *c) {
   return st;
 }
 
-static const char *const summary_samples[] = {"h=spread[9,40] epsilon=1", "h=spread[5,35] epsilon=1 features=pos35[7]",
-                                              "h=normal[1,1]", "h=normal[0,8]", NULL};
+static const char *const summary_samples[] = {"h=spread[9,40] epsilon=1",
+                                              "h=spread[5,35] epsilon=1 features=pos35[7]",
+                                              "h=spread[3,200] epsilon=1 features=pos200[30]",
+                                              "h=normal[1,1]",
+                                              "h=normal[0,8]",
+                                              NULL};
 const lun_op LUN_ROW(qscore_summary) = {
     .name = "qscore_summary",
     .args = "h:tensor epsilon:float=4 features:constant? -> q count mean deviation share",
@@ -485,7 +493,8 @@ static int regularizer_grad_cpu(lun_call *c) {
 
 static const char *const regularizer_grad_samples[] = {
     "h=spread[6,40] q=unit[6] norm=unit[40] epsilon=1 dloss=normal[]",
-    "h=spread[3,20] q=unit[3] norm=unit[20] epsilon=1 features=pos20[5] dq=normal[3] dnorm=normal[20]", NULL};
+    "h=spread[3,20] q=unit[3] norm=unit[20] epsilon=1 features=pos20[5] dq=normal[3] dnorm=normal[20]",
+    "h=spread[2,200] q=unit[2] norm=unit[200] epsilon=1 dloss=normal[] dnorm=normal[200]", NULL};
 const lun_op LUN_ROW(qscore_regularizer_grad) = {
     .name = "qscore_regularizer_grad",
     .args = "h:constant q:constant norm:constant low_weight:float=1e-4 over_weight:float=1e-4 epsilon:float=4 "

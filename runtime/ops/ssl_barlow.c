@@ -126,7 +126,7 @@ static int barlow_backward(lun_call *c, lun_tensor *const *dout, lun_tensor **di
 
 static const char *const barlow_samples[] = {"z1=normal[5,3] z2=normal[5,3] lambda=0.1",
                                              "z1=normal[3,8] z2=normal[3,8] scale=0.1", "z1=normal[4,1] z2=normal[4,1]",
-                                             NULL};
+                                             "z1=normal[9,2] z2=normal[9,2]", NULL};
 const lun_op LUN_ROW(barlow) = {
     .name = "barlow",
     .args = "z1:tensor z2:tensor lambda:float=0.0051 scale:float=1 -> loss dz1:constant dz2:constant",

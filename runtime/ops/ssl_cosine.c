@@ -43,7 +43,8 @@ static int simsiam_backward(lun_call *c, lun_tensor *const *dout, lun_tensor **d
   return cosine_backward(c, dout, din, 1);
 }
 
-static const char *const cosine_samples[] = {"p=normal[4,3] z=normal[4,3]", "p=normal[1,3] z=normal[1,3]", NULL};
+static const char *const cosine_samples[] = {"p=normal[4,3] z=normal[4,3]", "p=normal[1,3] z=normal[1,3]",
+                                             "p=normal[2,70] z=normal[2,70]", NULL};
 #define COSINE_DOC                                                                                                     \
   "Rows are L2-normalised here; nothing flows to z (stop-gradient). One direction: a method adds the other one.\n"     \
   "Outputs after the loss serve the gradient: cosines and both lengths (n)."

@@ -55,6 +55,7 @@ static int dino_backward(lun_call *c, lun_tensor *const *dout, lun_tensor **din)
 static const char *const dino_samples[] = {
     "student=normal[4,3] teacher=normal[4,3] center=low[3] student_temp=0.5 teacher_temp=0.3",
     "student=unit[3,5] teacher=unit[3,5] center=low[5]",
+    "student=normal[2,70] teacher=normal[2,70] center=low[70] student_temp=0.5",
     "student=normal[1,4] teacher=normal[1,4] center=low[4] student_temp=1 teacher_temp=1", NULL};
 const lun_op LUN_ROW(dino) = {
     .name = "dino",

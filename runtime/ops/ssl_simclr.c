@@ -59,7 +59,7 @@ static int simclr_backward(lun_call *c, lun_tensor *const *dout, lun_tensor **di
 
 static const char *const simclr_samples[] = {"z1=normal[4,3] z2=normal[4,3]",
                                              "z1=normal[3,5] z2=normal[3,5] temperature=0.1",
-                                             "z1=normal[1,2] z2=normal[1,2]", NULL};
+                                             "z1=normal[1,2] z2=normal[1,2]", "z1=normal[1,70] z2=normal[1,70]", NULL};
 const lun_op LUN_ROW(simclr) = {
     .name = "simclr",
     .args = "z1:tensor z2:tensor temperature:float=0.5 -> loss z:constant norm:constant lse:constant",

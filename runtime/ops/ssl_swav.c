@@ -94,9 +94,9 @@ static int swav_backward(lun_call *c, lun_tensor *const *dout, lun_tensor **din)
   return lun_do(c->ctx, "swav_grad", din, "tttf", dout[0], c->arg[0].t, c->arg[1].t, c->arg[2].f);
 }
 
-static const char *const swav_samples[] = {"scores=normal[4,3] targets=positive[4,3] temperature=0.5",
-                                           "scores=unit[3,5] targets=unit[3,5]", "scores=normal[1,3] targets=unit[1,3]",
-                                           NULL};
+static const char *const swav_samples[] = {
+    "scores=normal[4,3] targets=positive[4,3] temperature=0.5", "scores=unit[3,5] targets=unit[3,5]",
+    "scores=normal[2,70] targets=unit[2,70]", "scores=normal[1,3] targets=unit[1,3]", NULL};
 const lun_op LUN_ROW(swav) = {
     .name = "swav",
     .args = "scores:tensor targets:constant temperature:float=0.1 -> loss",
@@ -128,7 +128,8 @@ static int swav_grad_cpu(lun_call *c) {
   return LUN_OK;
 }
 
-static const char *const swav_grad_samples[] = {"dloss=normal[] scores=normal[4,3] targets=unit[4,3]", NULL};
+static const char *const swav_grad_samples[] = {"dloss=normal[] scores=normal[4,3] targets=unit[4,3]",
+                                                "dloss=normal[] scores=normal[2,70] targets=unit[2,70]", NULL};
 const lun_op LUN_ROW(swav_grad) = {
     .name = "swav_grad",
     .args = "dloss:tensor scores:tensor targets:tensor temperature:float=0.1 -> dscores",

@@ -101,9 +101,12 @@ static int vicreg_backward(lun_call *c, lun_tensor *const *dout, lun_tensor **di
   return ready_gradients(c, dout, din, 2);
 }
 
-static const char *const vicreg_samples[] = {"z1=normal[5,3] z2=normal[5,3]", "z1=normal[3,8] z2=normal[3,8]",
+static const char *const vicreg_samples[] = {"z1=normal[5,3] z2=normal[5,3]",
+                                             "z1=normal[3,8] z2=normal[3,8]",
                                              "z1=low[4,4] z2=low[4,4] invariance=1 variance=3 covariance=2",
-                                             "z1=low[2,1] z2=low[2,1]", NULL};
+                                             "z1=low[2,1] z2=low[2,1]",
+                                             "z1=low[9,2] z2=low[9,2]",
+                                             NULL};
 const lun_op LUN_ROW(vicreg) = {
     .name = "vicreg",
     .args = "z1:tensor z2:tensor invariance:float=25 variance:float=25 covariance:float=1 -> loss dz1:constant "

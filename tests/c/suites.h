@@ -12,5 +12,6 @@ Suite *suite_rng(void);
 Suite *suite_half(void);
 Suite *suite_memory(void);
 Suite *suite_engine(void);
+Suite *suite_cuda_table(void);
 
 #endif

@@ -13,5 +13,6 @@ Suite *suite_half(void);
 Suite *suite_memory(void);
 Suite *suite_engine(void);
 Suite *suite_cuda_table(void);
+Suite *suite_pool(void);
 
 #endif

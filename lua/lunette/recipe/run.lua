@@ -109,7 +109,7 @@ end
 
 --- The environment of a task:
 --   config, stage                  the configuration, and this stage's part of it
---   seed, device, precision        as the stage, the recipe and the model say
+--   seed, device, precision        as the stage, the recipe and the model say; device "auto" is resolved
 --   rundir, progress               lunette.recipe.rundir and .progress objects
 --   metrics(row)                   appends a row to metrics.jsonl with `stage` added; no times in it
 --   earlier_metrics()              the rows this stage has in metrics.jsonl, after a resumption
@@ -136,7 +136,7 @@ local function environment(session, stage, resume_state)
     config = config,
     stage = stage,
     seed = stage.seed or config.seed,
-    device = config.device,
+    device = session.device or config.device,
     precision = config.model.precision,
     rundir = dir,
     progress = session.progress,
@@ -455,7 +455,7 @@ function run.run(path, options)
   for i, word in ipairs(set) do overrides[i] = word end
 
   local session = new_session(options)
-  session.config, session.data_root = config, data_root
+  session.config, session.data_root, session.device = config, data_root, device.device
   session.status = new_status(config, data_root ~= "." and data_root or nil)
   local dir, message, code = rundir.create(options.out or rundir.default_path(config, hash), {
     sources = loaded.sources,
@@ -510,6 +510,13 @@ function run.resume(path, options)
     return refuse("usage", ("'%s' does not fit config.json"):format(dir:file "status.json"))
   end
 
+  -- On the device on which it began, whatever "auto" would choose now: another one's bits differ.
+  local device = type(provenance.device) == "table" and provenance.device.device or nil
+  if device and options.device_info then
+    local found, why = options.device_info({ device = device })
+    if not found then return refuse("device", why) end
+  end
+
   local program = program_of(options)
   local said = options.data_root or (type(status.data_root) == "string" and run.with_home(status.data_root)) or nil
   local data_root = datafiles.root(said)
@@ -526,7 +533,7 @@ function run.resume(path, options)
     return refuse("error", message)
   end
   local session = new_session(options)
-  session.dir, session.config, session.data_root = dir, config, data_root
+  session.dir, session.config, session.data_root, session.device = dir, config, data_root, device
   session.status = status
   json.array(status.stages)
   status.state, status.message, status.exit_code = "running", nil, nil

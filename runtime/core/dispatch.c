@@ -145,12 +145,16 @@ static lun_device device_of(const luni_entry *e, const lun_call *call) {
   return d;
 }
 
-static int run_kernel(lun_context *c, const luni_entry *e, lun_call *call) {
+/* Asked before the shape function runs: what it may do for an op without a kernel, it may do on the CPU alone. */
+static int need_kernel(lun_context *c, const luni_entry *e, lun_device d) {
+  if (e->kernel[d]) return LUN_OK;
+  const char *why = e->row->no_cuda;
+  return lun_fail(c, LUN_EUNSUPPORTED, "%s: there is no %s kernel of it%s%s; move its tensors with :to(\"cpu\")",
+                  e->row->name, lun_device_name(d), why ? ": " : "", why ? why : "");
+}
+
+static int run_kernel(const luni_entry *e, lun_call *call) {
   lun_device d = call->device = device_of(e, call);
-  if (!e->kernel[d])
-    return lun_fail(c, LUN_EUNSUPPORTED, "%s: there is no %s kernel of it%s%s; move its tensors with :to(\"cpu\")",
-                    e->row->name, lun_device_name(d), e->row->no_cuda ? ": " : "",
-                    e->row->no_cuda ? e->row->no_cuda : "");
   int st = e->kernel[d](call);
   if (st == LUN_EUNSUPPORTED && d == LUN_CPU && e->kernel[d] != e->row->cpu) st = e->row->cpu(call);
   return st;
@@ -172,11 +176,12 @@ static int run(lun_context *c, const luni_entry *e, const lun_arg *args, lun_ten
   for (int k = 0; k < e->sig.nouts; k++) outs[k] = NULL;
   if (c->interrupted) return lun_fail(c, LUN_EINTR, "%s: interrupted", op->name);
   LUN_TRY(check_args(c, e, args, &call));
+  LUN_TRY(need_kernel(c, e, device_of(e, &call)));
   lun_call given = call; /* the tape's edges lead to the tensors as they were passed */
   bool track = luni_call_needs_grad(c, e, &call), was = lun_enable_grad(c, false);
   int st = lay_out(c, e, &call, made);
   if (!st) st = op->shape(&call);
-  if (!st) st = run_kernel(c, e, &call);
+  if (!st) st = run_kernel(e, &call);
   if (!st && c->trace_nan) st = trace_nan(c, e, &call);
   lun_enable_grad(c, was);
   if (!st && track) st = luni_record(c, e, &given, &call);

@@ -1,0 +1,21 @@
+/* dnn_state.h: what device/dnn.c keeps for a context, and what it needs of the rest of the backend. */
+#ifndef LUN_CUDA_DNN_STATE_H
+#define LUN_CUDA_DNN_STATE_H
+
+#include "lunette_backend.h"
+
+#include <cuda_runtime_api.h>
+
+/* cuDNN as it was loaded for a context, its handle and the plans made so far. */
+typedef struct lun_cuda_dnn lun_cuda_dnn;
+
+/* From the backend: where the context's is kept (NULL before the first convolution), and the stream of its work. */
+lun_cuda_dnn **lun_cuda_dnn_slot(lun_context *c);
+cudaStream_t lun_cuda_stream(lun_context *c);
+
+/* When the context closes; nothing may be running any more. NULL is fine. */
+void lun_cuda_dnn_close(lun_cuda_dnn *d);
+/* One line: the version, or why there is none. */
+void lun_cuda_dnn_describe(lun_context *c, char *buf, size_t size);
+
+#endif

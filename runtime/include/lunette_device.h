@@ -22,9 +22,8 @@ int64_t lun_device_cached(const lun_context *c, lun_device d);
 void lun_device_flush(lun_context *c, lun_device d);
 
 /* ---- for backends ---- */
-/* A backend that is a shared object exports one function of this name and type. Work is done in the order in which it
-*is
-** asked for; a function that returns LUN_OK may leave it under way, except where the host reads the result. */
+/* A backend that is a shared object exports one function of this name and type. Work is done in the order in which
+** it is asked for; a function that returns LUN_OK may leave it under way, except where the host reads the result. */
 typedef struct {
   lun_backend base;              /* abi is LUN_DEVICE_ABI */
   int (*open)(lun_context *c);   /* for a context; the message of a failure says why the device cannot be used */

@@ -1,10 +1,9 @@
 /* backend_host.cpp: liblunette_cuda_host.so, a device "cuda" that is this machine's own memory and processor: the
- *program runs
- ** its scripts and recipes on it, slowly, with the kernels that a GPU would run. LUNETTE_CUDA_LIBRARY names it.
- **
- ** Its memory can be touched only while a kernel or a copy runs: whoever reads a tensor's elements on the host crashes.
- ** LUNETTE_CUDA_HOST_BYTES in the environment: how much memory the device has, 4 GB unless said.
- */
+** program runs its scripts and recipes on it, slowly, with the kernels that a GPU would run. LUNETTE_CUDA_LIBRARY
+** names it.
+**
+** Its memory can be touched only while a kernel or a copy runs: whoever reads a tensor's elements on the host
+** crashes. LUNETTE_CUDA_HOST_BYTES in the environment: how much memory the device has, 4 GB unless said. */
 #include "cuda_host_state.h"
 #include "device/device.h"
 #include "device/pool.h"

@@ -1,6 +1,5 @@
-/* cuda_host.cpp: runs the threads of a block as coroutines; see cuda_host.h. A thread that ends without having waited
-*hands
-** its stack to the next one, so kernels without barriers run as plain loops. */
+/* cuda_host.cpp: runs the threads of a block as coroutines; see cuda_host.h. A thread that ends without having
+** waited hands its stack to the next one, so kernels without barriers run as plain loops. */
 #include "cuda_host.h"
 
 #include <memory>

@@ -108,7 +108,8 @@ t.case("SimCLR trains on the device as on the CPU", function()
   cpu, gpu = train("cpu", "f32", 4), train("cuda", "f32", 4)
   t.equal(#gpu.losses, 2)
   for i, loss in ipairs(cpu.losses) do
-    t.ok(math.abs(loss - gpu.losses[i]) <= 1e-4 * math.abs(loss), ("loss %d: %.9g on the CPU, %.9g on the device"):format(i, loss, gpu.losses[i]))
+    t.ok(math.abs(loss - gpu.losses[i]) <= 1e-4 * math.abs(loss),
+      ("loss %d: %.9g on the CPU, %.9g on the device"):format(i, loss, gpu.losses[i]))
   end
   for name, value in pairs(cpu.state) do
     t.equal(gpu.state[name]:device(), "cuda")

@@ -223,7 +223,8 @@ end
 --- method: "gradcam" (on the last activation), "activation" (its channel), "input" (largest magnitude of the input
 ---   gradient over channels), "integrated" (steps = 16, baseline = 0), "smooth" (samples = 16, noise = 0.15, seed)
 --- unit = true stretches each map to 0..1.
---- -> maps (n,h,w) f32 of the images' size, on the images' device, (n,k,h,w) with several features; without the first axis for one image (3,h,w).
+--- -> maps (n,h,w) f32 of the images' size and on their device, (n,k,h,w) with several features; without the first axis
+--- for one image (3,h,w).
 local function heatmap(encoder, images, given)
   local o = given or {}
   options_of.check("heatmap", o, allowed)

@@ -82,6 +82,18 @@ Comparisons are methods, t:eq(x) t:lt(x) t:le(x), because Lua makes == and < one
   gradients = [[
 t.requires_grad = true marks a leaf; loss:backward() adds to t.grad; t.grad = nil clears it.
 lunette.no_grad(f, ...) records nothing; t:detach() leaves the graph behind.]],
+  device = [[
+device = "cuda" puts tensors, models, loaders and recipes on an NVIDIA GPU (sm_80 or newer); the same script runs on both:
+    lunette.randn(2, 3, {device = "cuda"})   t:to("cuda")   t:to("cpu")   model:to("cuda")
+    lunette.models.resnet18{device = "cuda"}   lunette.data.loader{dataset = set, device = "cuda", ...}
+A method goes where its encoder is, an optimizer's buffers where the parameters are; a data set's bytes live on the device and are
+augmented there. A recipe's device = "auto" takes the GPU where it can be used. Tensors of different devices do not mix, and an op
+without a kernel on the device is an error that names it; what takes no tensor (ops.random_normal, permutation, shapes) runs on the
+CPU and is moved, so that the numbers are the same.
+Work on the GPU goes on after a call has returned: lunette.synchronize("cuda") before taking a time.
+lunette.device("cuda") and `lunette doctor` say what was found, or why not. The backend is liblunette_cuda.so beside the program, or
+what LUNETTE_CUDA_LIBRARY names; it is loaded when a device is first asked for. LUNETTE_CUDA_SYNC=1 waits after every kernel, so that
+an error names the kernel that made it.]],
   memory = [[
 Tensors are freed by t:free(), local t <close>, the end of the lunette.scope they were made in, or Lua's collector, which
 runs by itself past a soft limit of live bytes. lunette.memory() counts.]],

@@ -9,7 +9,8 @@ local function first_nan(encoder, images, norm)
   return ok and "its weights are too large" or (tostring(message):gsub("^%S*lunette/[%w_/]+%.lua:%d+: ", ""))
 end
 
--- Representations (n, r) f32 of all images of a set, no gradient, on the encoder's device. options: batch = 256, norm (2,3), each(a, first, last).
+-- Representations (n, r) f32 of all images of a set, no gradient, on the encoder's device.
+-- options: batch = 256, norm (2,3), each(a, first, last).
 local function features(encoder, images, options)
   local n, batch = images:shape()[1], options.batch or 256
   local out

@@ -1,10 +1,8 @@
 /* blas.c: cuda/gemm.h from cuBLAS, loaded when a product first asks for it.
 **
-** Row-major Y = A B is column-major Y' = B' A', so the operands change places. Sums are in f32 for f32 and bf16 (no
-*TF32,
-** no sums in half precision) and f64 for f64. The same bits twice: one stream, and a workspace of our own instead of
-*one
-** that cuBLAS takes from a pool by circumstance. */
+** Row-major Y = A B is column-major Y' = B' A', so the operands change places. Sums are in f32 for f32 and bf16
+** (no TF32, no sums in half precision) and f64 for f64. The same bits twice: one stream, and a workspace of our
+** own instead of one that cuBLAS takes from a pool by circumstance. */
 #include "device/state.h"
 #include "gemm.h"
 

@@ -1,6 +1,5 @@
 /* memory.c: device memory for tensors: the pool of pool.h over cudaMalloc. Blocks are freed in stream order, so a
- *kernel
- ** that still runs keeps what it was launched with. */
+** kernel that still runs keeps what it was launched with. */
 #include "device/state.h"
 
 #include <stdio.h>

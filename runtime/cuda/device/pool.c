@@ -4,11 +4,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* Requests below SMALL share segments of SMALL_SEGMENT; those below LARGE, of LARGE_SEGMENT; others get one of their
- *own
- ** size, rounded up to whole ROUNDs. Small and other blocks never share a segment, so that a scalar that lives long
- *does
- ** not split the room of a batch. */
+/* Requests below SMALL share segments of SMALL_SEGMENT; those below LARGE, of LARGE_SEGMENT; others get one of
+** their own size, rounded up to whole ROUNDs. Small and other blocks never share a segment, so that a scalar that
+** lives long does not split the room of a batch. */
 enum { SMALL = 1 << 20, SMALL_SEGMENT = 2 << 20, LARGE = 10 << 20, LARGE_SEGMENT = 20 << 20, ROUND = 2 << 20 };
 enum { BINS = 64 * 4 };
 

@@ -1,9 +1,10 @@
-/* pool.h: device memory handed out again without asking the driver, which would wait for the device each time. Nothing
-** here knows CUDA: raw memory comes through two functions, so tests on the host drive it, failures included.
+/* pool.h: device memory handed out again without asking the driver, which would wait for the device each time.
+** Nothing here knows CUDA: raw memory comes through two functions, so tests on the host drive it, failures
+** included.
 **
-** Users work in one order (a stream), so a freed block may be handed out at once: who gets it writes after those who
-*had
-** it before. Segments are cut into blocks; freed neighbours join; a request takes the smallest free block that fits.
+** Users work in one order (a stream), so a freed block may be handed out at once: who gets it writes after those
+** who had it before. Segments are cut into blocks; freed neighbours join; a request takes the smallest free block
+** that fits.
 */
 #ifndef LUN_CUDA_POOL_H
 #define LUN_CUDA_POOL_H

@@ -14,5 +14,6 @@ Suite *suite_memory(void);
 Suite *suite_engine(void);
 Suite *suite_cuda_table(void);
 Suite *suite_pool(void);
+Suite *suite_device(void);
 
 #endif

@@ -5,6 +5,20 @@ local t = require "tap"
 
 local CUDA = { device = "cuda" }
 
+-- Ops that wait for their kernel (tests/c/cuda_missing.def): a case that needs one is skipped. Any other failure is one.
+local waiting = {}
+for op in t.read(t.root .. "/tests/c/cuda_missing.def"):gmatch "MISSING%(([%w_]+)%)" do waiting[op] = true end
+
+local function case(name, fn)
+  local ok, problem = pcall(fn)
+  local op = not ok and tostring(problem):match "([%w_]+): there is no cuda kernel of it"
+  if op and waiting[op] then
+    print(("ok - %s # SKIP there is no kernel of %s yet"):format(name, op))
+  else
+    t.case(name, function() if not ok then error(problem, 0) end end)
+  end
+end
+
 -- The largest |a - b| over the largest |a|.
 local function apart(a, b)
   local x, y = a:to("cpu", "f64"):reshape(-1), b:to("cpu", "f64"):reshape(-1)
@@ -19,7 +33,7 @@ local function near(a, b, tolerance, what)
   t.ok(d <= tolerance, ("%s: %.3g apart, allowed %.3g"):format(what, d, tolerance))
 end
 
-t.case("tensors are made, read, written and moved", function()
+case("tensors are made, read, written and moved", function()
   for _, dtype in ipairs { "f32", "bf16", "f64", "i64", "u8", "bool" } do
     local x = lunette.tensor({ { 1, 0, 1 }, { 0, 1, 1 } }, { dtype = dtype, device = "cuda" })
     t.equal(x:device(), "cuda")
@@ -41,7 +55,7 @@ t.case("tensors are made, read, written and moved", function()
   t.equal(image:to("cuda"):to("cpu"):permute(1, 3, 4, 2):is_dense(), true)
 end)
 
-t.case("a leaf moves in place", function()
+case("a leaf moves in place", function()
   local x = lunette.randn(2, 2, { requires_grad = true })
   local before = x:totable()
   t.equal(x:move("cuda"):device(), "cuda")
@@ -50,7 +64,7 @@ t.case("a leaf moves in place", function()
   t.raises(function() (x * 2):move("cpu") end, "only a leaf")
 end)
 
-t.case("devices do not mix, and nothing is copied in silence", function()
+case("devices do not mix, and nothing is copied in silence", function()
   t.raises(function() return lunette.ones(2, CUDA) + lunette.ones(2) end, "move one with :to(\"cuda\")")
   for _, row in ipairs(lunette.op_rows()) do
     if row.name == "montage" or row.name == "draw_text" or row.name == "overlay" then
@@ -60,7 +74,7 @@ t.case("devices do not mix, and nothing is copied in silence", function()
   end
 end)
 
-t.case("gradients on the device are those of the CPU", function()
+case("gradients on the device are those of the CPU", function()
   local function run(device)
     local x = lunette.randn(5, 4, { seed = 1 }):to(device)
     local w = lunette.randn(3, 4, { seed = 2 }):to(device)
@@ -77,7 +91,7 @@ t.case("gradients on the device are those of the CPU", function()
   near(da, db, 1e-5, "gradient")
 end)
 
-t.case("trace_nan finds the op on the device", function()
+case("trace_nan finds the op on the device", function()
   local x = lunette.tensor({ 1, -1 }, CUDA)
   lunette.debug.trace_nan(true)
   local ok, message = pcall(function() return (x + 1):sqrt() - (x:sqrt()) end)
@@ -104,7 +118,7 @@ end
 
 local cpu, gpu
 
-t.case("SimCLR trains on the device as on the CPU", function()
+case("SimCLR trains on the device as on the CPU", function()
   cpu, gpu = train("cpu", "f32", 4), train("cuda", "f32", 4)
   t.equal(#gpu.losses, 2)
   for i, loss in ipairs(cpu.losses) do
@@ -121,13 +135,13 @@ t.case("SimCLR trains on the device as on the CPU", function()
   end
 end)
 
-t.case("the same run on the device gives the same bits", function()
+case("the same run on the device gives the same bits", function()
   local again = train("cuda", "f32", 4)
   t.equal(again.losses, gpu.losses)
   for name, value in pairs(gpu.state) do t.ok(value:tobytes() == again.state[name]:tobytes(), name) end
 end)
 
-t.case("a checkpoint of the device loads on the CPU and back", function()
+case("a checkpoint of the device loads on the CPU and back", function()
   local path = os.tmpname()
   lunette.weights.save(path, gpu.state)
   local loaded = lunette.weights.load(path)
@@ -138,7 +152,7 @@ t.case("a checkpoint of the device loads on the CPU and back", function()
   gpu.optimizer:load_state(cpu.optimizer:state(), 2)
 end)
 
-t.case("representations of the device are measured there", function()
+case("representations of the device are measured there", function()
   t.equal(gpu.features:device(), "cuda")
   local h = lunette.randn(24, 6, { seed = 4 }):abs()
   local there = h:to("cuda")
@@ -147,7 +161,7 @@ t.case("representations of the device are measured there", function()
   near(q, r, 1e-5, "Q-Score")
 end)
 
-t.case("memory of the device is counted and comes back", function()
+case("memory of the device is counted and comes back", function()
   collectgarbage()
   lunette.flush_memory("cuda")
   local before = lunette.memory("cuda").live_bytes

@@ -4,6 +4,7 @@
 ** inside them without waiting for the collector.
 */
 #include "binding.h"
+#include "lunette_device.h"
 
 #include <lualib.h>
 
@@ -141,12 +142,14 @@ static void set(lua_State *L, const char *key, int64_t v) {
 static int memory(lua_State *L) {
   lunb_state *st = lunb_get(L);
   lun_memory m;
-  lun_memory_read(st->c, device_arg(L, 1), &m);
+  lun_device d = device_arg(L, 1);
+  lun_memory_read(st->c, d, &m);
   lua_newtable(L);
   set(L, "live_bytes", m.live_bytes);
   set(L, "peak_bytes", m.peak_bytes);
   set(L, "live_blocks", m.live_blocks);
   set(L, "total_blocks", m.total_blocks);
+  set(L, "cached_bytes", lun_device_cached(st->c, d));
   set(L, "core_bytes", m.core_bytes);
   set(L, "core_blocks", m.core_blocks);
   set(L, "soft_limit", st->soft_limit);
@@ -161,6 +164,20 @@ static int reset_peak(lua_State *L) {
 
 static int memory_limit(lua_State *L) {
   lun_memory_limit(lunb_context(L), device_arg(L, 2), luaL_checkinteger(L, 1));
+  return 0;
+}
+
+/* What no tensor holds goes back to the device. */
+static int flush_memory(lua_State *L) {
+  lun_device d = device_arg(L, 1);
+  lua_gc(L, LUA_GCCOLLECT);
+  lun_device_flush(lunb_context(L), d);
+  return 0;
+}
+
+static int synchronize(lua_State *L) {
+  lun_device d = device_arg(L, 1);
+  lunb_try(L, lun_device_sync(lunb_context(L), d));
   return 0;
 }
 
@@ -190,6 +207,8 @@ void lunb_open_gc(lua_State *L) {
                                        {"memory", memory},
                                        {"reset_peak_memory", reset_peak},
                                        {"memory_limit", memory_limit},
+                                       {"flush_memory", flush_memory},
+                                       {"synchronize", synchronize},
                                        {NULL, NULL}};
   static const luaL_Reg switches[] = {{"fail_allocation", fail_allocation}, {"trace_nan", trace_nan}, {NULL, NULL}};
   lunb_get(L)->soft_limit = LEAST_LIMIT;

@@ -120,13 +120,19 @@ int lunb_index(lua_State *L) {
   int64_t index[LUN_MAX_DIMS];
   int n = parse(L, t, picks);
   if (one_element(t, picks, n, index)) {
+    lun_dtype d = lun_dtype_of(t);
+    double v = 0;
     if (lun_device_of(t) == LUN_CPU) {
       lunb_push_element(L, t, index);
-    } else {
-      double v = 0;
-      lunb_try(L, lun_get(t, index, &v));
-      lua_pushnumber(L, v);
+      return 1;
     }
+    lunb_try(L, lun_get(t, index, &v));
+    if (d == LUN_BOOL)
+      lua_pushboolean(L, v != 0);
+    else if (d == LUN_I64 || d == LUN_U8)
+      lua_pushinteger(L, (lua_Integer)v);
+    else
+      lua_pushnumber(L, v);
     return 1;
   }
   lunb_box *b = lunb_push(L);

@@ -1,5 +1,6 @@
 /* lua_machine.c: lunette.machine(), facts for `lunette doctor` and for provenance. No user's or host's name. */
 #include "binding.h"
+#include "lunette_device.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +48,24 @@ static int machine(lua_State *L) {
   return 1;
 }
 
+/* device(name) -> whether it can be used, and what was found or why not, in lines of "name: text" */
+static int device(lua_State *L) {
+  lun_context *c = lunb_context(L);
+  const char *name = luaL_checkstring(L, 1);
+  char text[2048];
+  for (int d = 0; d < LUN_NDEVICES; d++) {
+    if (strcmp(name, lun_device_name((lun_device)d))) continue;
+    lua_pushboolean(L, lun_device_need(c, (lun_device)d) == LUN_OK);
+    lun_device_describe(c, (lun_device)d, text, sizeof text);
+    lua_pushstring(L, text);
+    return 2;
+  }
+  return lunb_error(L, "unknown device \"%.40s\": expected \"cpu\" or \"cuda\"", name);
+}
+
 void lunb_open_machine(lua_State *L) {
+  lua_pushcfunction(L, device);
+  lua_setfield(L, -2, "device");
   lua_pushcfunction(L, machine);
   lua_setfield(L, -2, "machine");
 }

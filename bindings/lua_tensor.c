@@ -92,22 +92,27 @@ void lunb_push_element(lua_State *L, const lun_tensor *t, const int64_t *index) 
   }
 }
 
+/* The elements on another device; images stay channels-last. */
+static int moved(lun_context *c, lun_tensor *t, lun_device d, lun_tensor **out) {
+  bool image = !lun_is_dense(t) && lun_is_dense_image(t);
+  lun_tensor *there = NULL;
+  int st = image ? lun_empty_image(c, lun_dtype_of(t), d, lun_shape(t), &there)
+                 : lun_empty(c, lun_dtype_of(t), d, lun_ndim(t), lun_shape(t), &there);
+  if (!st) st = lun_copy(there, t);
+  if (st)
+    lun_release(there);
+  else
+    *out = there;
+  return st;
+}
+
 lun_tensor *lunb_host(lua_State *L, lun_tensor *t) {
   if (lun_device_of(t) == LUN_CPU) {
     lua_pushnil(L);
     return t;
   }
-  lun_context *c = lunb_context(L);
-  lunb_box *dense = lunb_push(L), *host = lunb_push(L);
-  bool was = lun_enable_grad(c, false);
-  lun_arg args[LUN_MAX_ARGS] = {{.given = true, .t = t}};
-  int st = lun_run(c, lun_op_find(c, "contiguous"), args, &dense->t);
-  if (!st) st = lun_empty(c, lun_dtype_of(t), LUN_CPU, lun_ndim(t), lun_shape(t), &host->t);
-  if (!st) st = lun_copy(host->t, dense->t);
-  lun_enable_grad(c, was);
-  lunb_release(dense);
-  lunb_try(L, st);
-  lua_remove(L, -2);
+  lunb_box *host = lunb_push(L);
+  lunb_try(L, moved(lunb_context(L), t, LUN_CPU, &host->t));
   return host->t;
 }
 
@@ -239,16 +244,32 @@ static int tensor_to(lua_State *L) {
     t = b->t;
   }
   if (dev != lun_device_of(t)) { /* a leaf: moving is not recorded */
-    lunb_box *from = lunb_push(L), *b = lunb_push(L);
-    lun_arg args[LUN_MAX_ARGS] = {{.given = true, .t = t}};
-    bool was = lun_enable_grad(c, false);
-    int st = lun_run(c, lun_op_find(c, "contiguous"), args, &from->t);
-    if (!st) st = lun_empty(c, d, dev, lun_ndim(t), lun_shape(t), &b->t);
-    if (!st) st = lun_copy(b->t, from->t);
-    lun_enable_grad(c, was);
-    lunb_release(from);
+    lunb_box *b = lunb_push(L);
+    int st = moved(c, t, dev, &b->t);
+    if (lunb_retry(L, st)) st = moved(c, t, dev, &b->t);
     lunb_try(L, st);
   }
+  return 1;
+}
+
+/* move(device): the tensor itself, for whoever holds it. Its gradient is dropped. */
+static int tensor_move(lua_State *L) {
+  lun_context *c = lunb_context(L);
+  lun_tensor *t = lunb_check(L, 1), *there = NULL;
+  lun_device d;
+  lunb_try(L, lun_device_parse(c, luaL_checkstring(L, 2), &d));
+  lua_settop(L, 1);
+  if (d == lun_device_of(t)) return 1;
+  if (!lun_is_leaf(t)) lunb_error(L, "move: only a leaf can be moved in place; this tensor came from an op, use to()");
+  bool wants = lun_requires_grad(t);
+  lunb_make_room(L);
+  int st = moved(c, t, d, &there);
+  if (lunb_retry(L, st)) st = moved(c, t, d, &there);
+  lunb_try(L, st);
+  if (wants) st = lun_set_requires_grad(there, true);
+  lun_release(t);
+  lunb_test(L, 1)->t = there;
+  lunb_try(L, st);
   return 1;
 }
 
@@ -303,23 +324,13 @@ static int tensor_newindex(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg methods[] = {{"shape", tensor_shape},
-                                   {"ndim", tensor_ndim},
-                                   {"numel", tensor_numel},
-                                   {"dtype", tensor_dtype},
-                                   {"device", tensor_device},
-                                   {"is_dense", tensor_is_dense},
-                                   {"is_leaf", tensor_is_leaf},
-                                   {"item", tensor_item},
-                                   {"totable", tensor_totable},
-                                   {"tobytes", tensor_tobytes},
-                                   {"backward", tensor_backward},
-                                   {"detach", tensor_detach},
-                                   {"to", tensor_to},
-                                   {"free", tensor_gc},
-                                   {"copy", tensor_copy},
-                                   {"zero_grad", tensor_zero_grad},
-                                   {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"shape", tensor_shape},     {"ndim", tensor_ndim},           {"numel", tensor_numel},
+    {"dtype", tensor_dtype},     {"device", tensor_device},       {"is_dense", tensor_is_dense},
+    {"is_leaf", tensor_is_leaf}, {"item", tensor_item},           {"totable", tensor_totable},
+    {"tobytes", tensor_tobytes}, {"backward", tensor_backward},   {"detach", tensor_detach},
+    {"to", tensor_to},           {"move", tensor_move},           {"free", tensor_gc},
+    {"copy", tensor_copy},       {"zero_grad", tensor_zero_grad}, {NULL, NULL}};
 
 void lunb_open_tensor(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", tensor_gc},           {"__close", tensor_gc},

@@ -37,7 +37,6 @@ int lun_open(lun_context **out) {
   static const lun_backend cpu = {.abi = LUN_BACKEND_ABI, .name = "cpu", .device = LUN_CPU};
   c->backend[LUN_CPU] = &cpu;
   luni_register_kernels(c, LUN_CPU, lun_cpu_kernels());
-  snprintf(c->backend_reason[LUN_CUDA], sizeof c->backend_reason[LUN_CUDA], "this build has no CUDA backend");
   *out = c;
   return LUN_OK;
 }
@@ -49,6 +48,7 @@ void **lun_engine_slot(lun_context *c) { return &c->engine; }
 
 void lun_close(lun_context *c) {
   if (!c) return;
+  luni_devices_close(c);
   lun_cpu_engine_close(c);
   luni_registry_free(c);
   luni_blocks_close(c);

@@ -5,12 +5,6 @@ local doctor = {}
 
 local function gigabytes(bytes) return ("%.1f GB"):format(bytes / 1e9) end
 
-local function cuda()
-  local ok, problem = pcall(lunette.zeros, 1, {device = "cuda"})
-  if ok then return "available" end
-  return "absent: " .. (problem:match 'is not available: (.-);' or problem)
-end
-
 local function terminal()
   local term = os.getenv "TERM" or "not set"
   local colour = os.getenv "NO_COLOR"
@@ -30,7 +24,8 @@ function doctor.lines()
     {"memory", ("%s, %s free"):format(gigabytes(m.memory_bytes), gigabytes(m.available_bytes))},
   }
   for name, text in (m.engine or ""):gmatch "([^:\n]+): *([^\n]*)" do rows[#rows + 1] = {name, text} end
-  rows[#rows + 1] = {"cuda", cuda()}
+  local _, gpu = lunette.device "cuda"
+  for name, text in gpu:gmatch "([^:\n]+): *([^\n]*)" do rows[#rows + 1] = {name, text} end
   rows[#rows + 1] = {"library", os.getenv "LUNETTE_PATH" and "from LUNETTE_PATH, " .. os.getenv "LUNETTE_PATH" or "embedded"}
   rows[#rows + 1] = {"terminal", terminal()}
   return rows

@@ -11,14 +11,30 @@ local NUMBERS = {SIGINT = 2, SIGTERM = 15}
 --- interrupted() -> nil, or the number of the signal that asks the run to stop
 function host.interrupted() return NUMBERS[lunette.interrupted()] end
 
+-- "auto" is cuda where it can be used and the recipe does not need the CPU.
+local function chosen(config)
+  if config.device ~= "auto" then return config.device == "cuda" and "cuda" or "cpu" end
+  local needed = config.needs and config.needs.device or "cuda or cpu"
+  if not needed:find("cuda", 1, true) then return "cpu" end
+  if not needed:find("cpu", 1, true) then return "cuda" end
+  return lunette.device "cuda" and "cuda" or "cpu"
+end
+
+-- What is known of the GPU that is used, for provenance; nil on the CPU. No path: it may name the user.
+local function gpu(device)
+  if device ~= "cuda" then return nil end
+  local _, text = lunette.device "cuda"
+  return (text:gsub("backend: [^\n]*\n", ""):gsub("\n$", ""))
+end
+
 --- device_info(config) -> what provenance keeps of the machine, or nil and why the device cannot be had
 function host.device_info(config)
-  local device = config.device == "cuda" and "cuda" or "cpu"
+  local device = chosen(config)
   local ok, problem = pcall(lunette.zeros, 1, {device = device})
   if not ok then return nil, (select(2, lunette.last_error())) or problem end
   local m = lunette.machine()
   return {device = device, cpu = m.cpu, isa = m.isa, threads = m.threads, memory_bytes = m.memory_bytes, engine = m.engine,
-          compiler = lunette.build.compiler}
+          compiler = lunette.build.compiler, gpu = gpu(device)}
 end
 
 --- report(dir) -> path

@@ -24,8 +24,7 @@ end
 
 local function measured(who, op, scores, positive)
   return lunette.scope(function()
-    local s, p = as.scores(who, scores), as.flags(who, positive)
-    as.same_length(who, s, p)
+    local s, p = as.pair(who, scores, positive)
     return undefined(who, op(s, p):item(), p)
   end)
 end
@@ -46,8 +45,7 @@ function metrics.base_rate(positive)
 end
 
 local function curve(who, scores, positive)
-  local s, p = as.scores(who, scores), as.flags(who, positive)
-  as.same_length(who, s, p)
+  local s, p = as.pair(who, scores, positive)
   local threshold, tp, fp, steps = lunette.ops.ranking_curve(s, p)
   local k = steps:item()
   local function first(x) return k > 0 and x:narrow(1, 1, k):totable() or {} end
@@ -93,6 +91,7 @@ function metrics.accuracy(predicted, labels, given)
   return lunette.scope(function()
     local y = as.positions("accuracy", labels)
     local p = lunette.is_tensor(predicted) and predicted or as.positions("accuracy", predicted)
+    y = y:to(p:device())
     local n = y:numel()
     if p:shape()[1] ~= n then error(("accuracy: %d predictions for %d labels"):format(p:shape()[1], n), 0) end
     if n == 0 then return nil, "accuracy is undefined: there are no samples" end

@@ -56,7 +56,7 @@ local function new(kind, given)
   for i, p in ipairs(list) do self.names[i], self.params[i], self.taken[i] = p.name, p.tensor, 0 end
   for _, b in ipairs(spec.buffers) do
     local buffers = {}
-    for i, p in ipairs(self.params) do buffers[i] = lunette.keep(lunette.zeros(p:shape())) end
+    for i, p in ipairs(self.params) do buffers[i] = lunette.keep(lunette.zeros(p:shape(), {device = p:device()})) end
     self.buffers[b] = buffers
   end
   return self
@@ -144,7 +144,7 @@ function Optimizer:load_state(state, steps)
     for i, t in ipairs(list) do
       local name = self.names[i] .. "." .. b
       if not state[name] then error("optimizer state: " .. name .. " is missing", 2) end
-      lunette.ops.assign(t, state[name])
+      t:copy(state[name])
     end
   end
   local taken = state.steps_taken and state.steps_taken:totable()

@@ -43,14 +43,15 @@ local function widened(h)
   return (d == "f32" or d == "f64") and h or h:to("f32")
 end
 
--- Positions as a list or a tensor -> tensor, or nil.
-local function positions(who, features)
-  if features == nil or lunette.is_tensor(features) then return features end
+-- Positions as a list or a tensor -> tensor on the device, or nil.
+local function positions(who, features, device)
+  if features == nil then return nil end
+  if lunette.is_tensor(features) then return features:to(device) end
   if type(features) ~= "table" then
     error(("%s: features must be a list or tensor of positions, got a %s"):format(who, type(features)), 3)
   end
-  if #features == 0 then return lunette.zeros(0, { dtype = "i64" }) end
-  return lunette.tensor(features, { dtype = "i64" })
+  if #features == 0 then return lunette.zeros(0, { dtype = "i64", device = device }) end
+  return lunette.tensor(features, { dtype = "i64", device = device })
 end
 
 -- Percentile q of a sorted list: linear interpolation between the two nearest ranks, evaluated as NumPy does.
@@ -81,7 +82,7 @@ local function discriminative(h, o)
     local share, low, high
     lunette.scope(function() share = lunette.ops.qscore_activation(widened(h), { epsilon = o.epsilon }):totable() end)
     share, low, high = band(share, o)
-    return positions("qscore", share), low, high
+    return positions("qscore", share, h:device()), low, high
   end)
 end
 
@@ -92,7 +93,7 @@ function qscore.score(h, given)
   local o = check("qscore.score", h, given,
     { epsilon = true, features = true, form = true, low = true, high = true, over = true })
   local features
-  if o.form == "v6" then features = positions("qscore.score", o.features) or discriminative(h, o) end
+  if o.form == "v6" then features = positions("qscore.score", o.features, h:device()) or discriminative(h, o) end
   local q, count = lunette.ops.qscore(widened(h), { epsilon = o.epsilon, features = features, form = o.form })
   return q, count, features
 end
@@ -116,7 +117,7 @@ function qscore.regularizer(h, given)
   local o = check("qscore.regularizer", h, given, { low_weight = true, over_weight = true, epsilon = true, features = true })
   return lunette.ops.qscore_regularizer(widened(h), {
     low_weight = o.low_weight or 1e-4, over_weight = o.over_weight or 1e-4, epsilon = o.epsilon,
-    features = positions("qscore.regularizer", o.features),
+    features = positions("qscore.regularizer", o.features, h:device()),
   })
 end
 

@@ -42,6 +42,7 @@ static bool uses_blocks(int64_t bytes) {
 }
 
 static int raw_alloc(lun_context *c, lun_device d, int64_t bytes, void **out) {
+  if (d != LUN_CPU) LUN_TRY(lun_device_need(c, d));
   int64_t live = atomic_load(&c->live[d]);
   if (c->limit[d] && bytes > c->limit[d] - live)
     return lun_fail(c, LUN_EMEM, "out of memory on %s: %lld bytes wanted, %lld in use, limit %lld", lun_device_name(d),

@@ -3,6 +3,7 @@
 #define LUN_CORE_H
 
 #include "op.h"
+#include "lunette_device.h"
 
 #include <stdatomic.h>
 #include <signal.h>
@@ -31,7 +32,12 @@ struct lun_context {
   int *bucket; /* open-addressing hash of names -> entry index + 1 */
   int nbuckets;
   const lun_backend *backend[LUN_NDEVICES];
-  char backend_reason[LUN_NDEVICES][256]; /* why a device is absent */
+  struct {
+    bool tried;
+    char path[512], reason[512]; /* the library; why the device cannot be used, empty: it can */
+    const lun_device_backend *backend;
+    void *library, *state; /* from dlopen; what the backend keeps */
+  } loaded[LUN_NDEVICES];
   const char *isa;
   int threads;
   void *engine; /* what the CPU engine keeps between calls */
@@ -66,6 +72,9 @@ int luni_count_checked(lun_context *c, int ndim, const int64_t *shape, int64_t *
 
 /* signature.c */
 int luni_signature_parse(lun_context *c, const lun_op *op, lun_signature *sig);
+
+/* device.c */
+void luni_devices_close(lun_context *c);
 
 /* registry.c */
 int luni_register_ops(lun_context *c, const lun_op *const *rows); /* NULL-terminated */

@@ -98,10 +98,8 @@ static int lay_out(lun_context *c, const luni_entry *e, lun_call *call, lun_tens
   return LUN_OK;
 }
 
-static bool has_nan(const lun_tensor *t) {
-  if (t->device != LUN_CPU || !t->storage || t->storage->bytes == 0) return false;
-  int64_t n = lun_numel(t); /* outputs of kernels are dense; views of NaN-free storage are NaN-free */
-  if (!lun_is_dense(t) && !lun_is_dense_image(t)) return false;
+static bool host_has_nan(const lun_tensor *t) {
+  int64_t n = lun_numel(t);
   if (t->dtype == LUN_F32) {
     for (int64_t i = 0; i < n; i++)
       if (lun_f32(t)[i] != lun_f32(t)[i]) return true;
@@ -115,6 +113,29 @@ static bool has_nan(const lun_tensor *t) {
   return false;
 }
 
+static int has_nan(lun_call *call, lun_tensor *t, bool *out) {
+  *out = false;
+  if (!t->storage || lun_numel(t) == 0) return LUN_OK;
+  /* Outputs of kernels are dense; views of NaN-free storage are NaN-free. */
+  if (!lun_is_dense(t) && !lun_is_dense_image(t)) return LUN_OK;
+  if (t->dtype != LUN_F32 && t->dtype != LUN_F64 && t->dtype != LUN_BF16) return LUN_OK;
+  if (t->device != LUN_CPU) return call->ctx->loaded[t->device].backend->has_nan(call, t, out);
+  *out = host_has_nan(t);
+  return LUN_OK;
+}
+
+static int trace_nan(lun_context *c, const luni_entry *e, lun_call *call) {
+  for (int k = 0; k < call->nouts; k++) {
+    bool found = false;
+    char s[128];
+    if (call->out[k]) LUN_TRY(has_nan(call, call->out[k], &found));
+    if (found)
+      return lun_fail(c, LUN_ENAN, "%s: output %s %s holds NaN, and it is the first op that made one", e->row->name,
+                      e->sig.out_name[k], lun_shape_text(call->out[k]->ndim, call->out[k]->shape, s, sizeof s));
+  }
+  return LUN_OK;
+}
+
 static lun_device device_of(const luni_entry *e, const lun_call *call) {
   lun_device d = call->nouts && call->out[0] ? call->out[0]->device : LUN_CPU;
   for (int i = 0; i < e->sig.nargs; i++) {
@@ -124,9 +145,16 @@ static lun_device device_of(const luni_entry *e, const lun_call *call) {
   return d;
 }
 
-static int run_kernel(lun_context *c, const luni_entry *e, lun_call *call) {
+/* Asked before the shape function runs: what it may do for an op without a kernel, it may do on the CPU alone. */
+static int need_kernel(lun_context *c, const luni_entry *e, lun_device d) {
+  if (e->kernel[d]) return LUN_OK;
+  const char *why = e->row->no_cuda;
+  return lun_fail(c, LUN_EUNSUPPORTED, "%s: there is no %s kernel of it%s%s; move its tensors with :to(\"cpu\")",
+                  e->row->name, lun_device_name(d), why ? ": " : "", why ? why : "");
+}
+
+static int run_kernel(const luni_entry *e, lun_call *call) {
   lun_device d = call->device = device_of(e, call);
-  if (!e->kernel[d]) return lun_fail(c, LUN_EUNSUPPORTED, "%s: no %s kernel", e->row->name, lun_device_name(d));
   int st = e->kernel[d](call);
   if (st == LUN_EUNSUPPORTED && d == LUN_CPU && e->kernel[d] != e->row->cpu) st = e->row->cpu(call);
   return st;
@@ -148,18 +176,13 @@ static int run(lun_context *c, const luni_entry *e, const lun_arg *args, lun_ten
   for (int k = 0; k < e->sig.nouts; k++) outs[k] = NULL;
   if (c->interrupted) return lun_fail(c, LUN_EINTR, "%s: interrupted", op->name);
   LUN_TRY(check_args(c, e, args, &call));
+  LUN_TRY(need_kernel(c, e, device_of(e, &call)));
   lun_call given = call; /* the tape's edges lead to the tensors as they were passed */
   bool track = luni_call_needs_grad(c, e, &call), was = lun_enable_grad(c, false);
   int st = lay_out(c, e, &call, made);
   if (!st) st = op->shape(&call);
-  if (!st) st = run_kernel(c, e, &call);
-  if (!st && c->trace_nan)
-    for (int k = 0; k < call.nouts && !st; k++)
-      if (call.out[k] && has_nan(call.out[k])) {
-        char s[128];
-        st = lun_fail(c, LUN_ENAN, "%s: output %s %s holds NaN, and it is the first op that made one", op->name,
-                      e->sig.out_name[k], lun_shape_text(call.out[k]->ndim, call.out[k]->shape, s, sizeof s));
-      }
+  if (!st) st = run_kernel(e, &call);
+  if (!st && c->trace_nan) st = trace_nan(c, e, &call);
   lun_enable_grad(c, was);
   if (!st && track) st = luni_record(c, e, &given, &call);
   for (int i = 0; i < e->sig.nargs; i++) lun_release(made[i]);

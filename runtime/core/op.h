@@ -41,11 +41,16 @@ struct lun_op {
   ** read its output 0 keep it: activations that are cheap to make again do not stay in memory. */
   int (*recompute)(lun_call *c, lun_tensor **out);
   const char *no_grad;        /* why there is no gradient, where grad is NULL */
+  const char *no_cuda;        /* why cuda/kernels.def has no kernel of this op; else it must have one */
   const char *const *samples; /* NULL-terminated inputs for the automatic tests, see below */
   double tolerance;           /* relative, for the gradient check in f64; 0: 1e-6 */
   const char *kinks;          /* says which values make finite differences invalid and how the samples avoid them */
   bool method;                /* also bound as a tensor method, t:name(...) */
 };
+
+/* The no_cuda of an op that makes tensors from numbers: no argument says where it should run. */
+#define LUN_TAKES_NO_TENSOR                                                                                            \
+  "it takes no tensor, so it runs on the CPU; t:to(\"cuda\") moves what it makes, and the numbers are the same"
 
 /* Samples: "x=normal[2,3,5,5] weight=normal[4,3,3,3] stride=2". A tensor is GENERATOR[shape] or GENERATOR[shape]@dtype:
 **   normal     standard normal          positive   uniform in [0.1, 1.1)      unit   uniform in [0, 1)

@@ -58,9 +58,7 @@ int lun_device_parse(lun_context *c, const char *s, lun_device *out) {
   for (int d = 0; d < LUN_NDEVICES; d++)
     if (!strcmp(s, lun_device_name((lun_device)d))) {
       *out = (lun_device)d;
-      if (c->backend[d]) return LUN_OK;
-      return lun_fail(c, LUN_EDEVICE, "device \"%s\" is not available: %s; use device = \"cpu\"", s,
-                      c->backend_reason[d][0] ? c->backend_reason[d] : "this build has no backend for it");
+      return lun_device_need(c, (lun_device)d);
     }
   return lun_fail(c, LUN_EDEVICE, "unknown device \"%s\": expected \"cpu\" or \"cuda\"", s);
 }

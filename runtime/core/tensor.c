@@ -263,6 +263,69 @@ static bool same_layout_bits(const lun_tensor *a, const lun_tensor *b) {
   return lun_is_dense_image(a) && lun_is_dense_image(b);
 }
 
+/* ---- copies that a device takes part in ---- */
+
+/* The same bytes in the same order: what a backend moves. */
+static int move_bytes(lun_tensor *dst, lun_tensor *src) {
+  int64_t size = lun_dtype_size(dst->dtype);
+  lun_device d = dst->device != LUN_CPU ? dst->device : src->device;
+  return dst->ctx->backend[d]->copy(dst->ctx, (char *)dst->storage->data + dst->offset * size, dst->device,
+                                    (char *)src->storage->data + src->offset * size, src->device,
+                                    lun_numel(dst) * size);
+}
+
+/* Any strides and dtypes: the kernel of `assign`, called past the dispatch, which wants what it writes dense. */
+static int copy_on_device(lun_tensor *dst, lun_tensor *src) {
+  const luni_entry *e = luni_find(dst->ctx, "assign");
+  lun_call call = {.ctx = dst->ctx, .op = e->row, .nargs = 2, .threads = dst->ctx->threads, .device = dst->device};
+  call.arg[0] = (lun_arg){.given = true, .t = dst};
+  call.arg[1] = (lun_arg){.given = true, .t = src};
+  if (!e->kernel[dst->device])
+    return lun_fail(dst->ctx, LUN_EUNSUPPORTED, "assign: there is no %s kernel of it", lun_device_name(dst->device));
+  return e->kernel[dst->device](&call);
+}
+
+static int dense_like(const lun_tensor *like, lun_dtype d, lun_device dev, lun_tensor **out) {
+  bool image = !lun_is_dense(like) && lun_is_dense_image(like);
+  return new_dense(like->ctx, d, dev, like->ndim, like->shape, image, out);
+}
+
+/* Conversions of numbers and strides happen on the host where one side's bytes lie there densely, else on the device.
+ */
+static int copy_to_device(lun_tensor *dst, lun_tensor *src) {
+  lun_tensor *ready = NULL, *there = NULL;
+  LUN_TRY(dense_like(dst, dst->dtype, LUN_CPU, &ready));
+  copy_host(ready, src);
+  int st;
+  if (same_layout_bits(dst, ready))
+    st = move_bytes(dst, ready);
+  else {
+    st = dense_like(dst, dst->dtype, dst->device, &there);
+    if (!st) st = move_bytes(there, ready);
+    if (!st) st = copy_on_device(dst, there);
+  }
+  lun_release(there);
+  lun_release(ready);
+  return st;
+}
+
+static int copy_to_host(lun_tensor *dst, lun_tensor *src) {
+  lun_tensor *dense = NULL, *here = NULL;
+  int st = LUN_OK;
+  if (lun_is_dense(src) || lun_is_dense_image(src))
+    dense = lun_retain(src);
+  else {
+    st = dense_like(src, src->dtype, src->device, &dense);
+    if (!st) st = copy_on_device(dense, src);
+  }
+  if (!st) st = dense_like(dense, dense->dtype, LUN_CPU, &here);
+  if (!st) st = move_bytes(here, dense);
+  if (!st) copy_host(dst, here);
+  lun_release(here);
+  lun_release(dense);
+  return st;
+}
+
 int lun_copy(lun_tensor *dst, lun_tensor *src) {
   lun_context *c = dst->ctx;
   bool same = dst->ndim == src->ndim;
@@ -273,15 +336,14 @@ int lun_copy(lun_tensor *dst, lun_tensor *src) {
                     lun_shape_text(dst->ndim, dst->shape, a, sizeof a),
                     lun_shape_text(src->ndim, src->shape, b, sizeof b));
   }
+  if (lun_numel(dst) == 0) return LUN_OK;
   if (dst->device == LUN_CPU && src->device == LUN_CPU) {
     copy_host(dst, src);
     return LUN_OK;
   }
-  if (!same_layout_bits(dst, src)) return lun_fail(c, LUN_EUNSUPPORTED, "copy: convert on one device first, then move");
-  int64_t size = lun_dtype_size(dst->dtype);
-  const lun_backend *b = c->backend[dst->device != LUN_CPU ? dst->device : src->device];
-  return b->copy(c, (char *)dst->storage->data + dst->offset * size, dst->device,
-                 (char *)src->storage->data + src->offset * size, src->device, lun_numel(dst) * size);
+  if (same_layout_bits(dst, src)) return move_bytes(dst, src);
+  if (dst->device == src->device) return copy_on_device(dst, src);
+  return dst->device == LUN_CPU ? copy_to_host(dst, src) : copy_to_device(dst, src);
 }
 
 /* ---- gradients as attributes ---- */

@@ -23,9 +23,11 @@
 #define LUN_LAUNCH(call, kernel, blocks, threads, shared, ...)                                                         \
   (kernel<<<(blocks), (threads), (shared), lun_cuda_stream((call)->ctx)>>>(__VA_ARGS__),                               \
    lun_cuda_launched(call, #kernel, blocks, threads, shared))
+extern "C" {
 cudaStream_t lun_cuda_stream(lun_context *c);
 /* LUN_OK, or why the launch before it failed. */
 int lun_cuda_launched(lun_call *c, const char *kernel, dim3 blocks, dim3 threads, size_t shared);
+}
 #endif
 
 enum { LUN_CUDA_THREADS = 256 };

@@ -167,6 +167,7 @@ const lun_op LUN_ROW(draw_text) = {
         "as capitals. shade: 0 black to 255 white. width: pixels from left to the end of the text.",
     .shape = text_shape,
     .cpu = text_cpu,
+    .no_cuda = "it writes a few characters into pictures that are about to be saved: on the host",
     .no_grad = looking,
     .samples = text_samples,
 };

@@ -57,6 +57,7 @@ const lun_op LUN_ROW(random_normal) = {
     .shape = random_shape,
     .cpu = random_normal_cpu,
     .no_grad = "it takes no tensor",
+    .no_cuda = LUN_TAKES_NO_TENSOR,
     .samples = normal_samples,
 };
 
@@ -70,6 +71,7 @@ const lun_op LUN_ROW(random_uniform) = {
     .shape = random_shape,
     .cpu = random_uniform_cpu,
     .no_grad = "it takes no tensor",
+    .no_cuda = LUN_TAKES_NO_TENSOR,
     .samples = uniform_samples,
 };
 
@@ -103,5 +105,6 @@ const lun_op LUN_ROW(permutation) = {
     .shape = permutation_shape,
     .cpu = permutation_cpu,
     .no_grad = "positions are not real numbers",
+    .no_cuda = LUN_TAKES_NO_TENSOR,
     .samples = permutation_samples,
 };

@@ -78,5 +78,6 @@ const lun_op LUN_ROW(bootstrap_positions) = {
     .shape = positions_shape,
     .cpu = positions_cpu,
     .no_grad = "positions are whole numbers",
+    .no_cuda = LUN_TAKES_NO_TENSOR,
     .samples = positions_samples,
 };

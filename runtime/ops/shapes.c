@@ -282,5 +282,6 @@ const lun_op LUN_ROW(shapes) = {
     .shape = shapes_shape,
     .cpu = shapes_cpu,
     .no_grad = "data",
+    .no_cuda = LUN_TAKES_NO_TENSOR,
     .samples = shapes_samples,
 };

@@ -6,8 +6,9 @@
 #include <string.h>
 
 int main(int argc, char **argv) {
-  Suite *(*const make[])(void) = {suite_core,   suite_half,    suite_rng,    suite_tape,
-                                  suite_memory, suite_planted, suite_engine, suite_optable};
+  Suite *(*const make[])(void) = {suite_core,       suite_half,    suite_rng,    suite_tape,
+                                  suite_memory,     suite_planted, suite_engine, suite_optable,
+                                  suite_cuda_table, suite_pool,    suite_device};
   SRunner *runner = srunner_create(NULL);
   for (size_t i = 0; i < sizeof make / sizeof *make; i++) srunner_add_suite(runner, make[i]());
   srunner_run(runner, argc > 1 ? argv[1] : NULL, NULL, CK_NORMAL);

@@ -12,5 +12,8 @@ Suite *suite_rng(void);
 Suite *suite_half(void);
 Suite *suite_memory(void);
 Suite *suite_engine(void);
+Suite *suite_cuda_table(void);
+Suite *suite_pool(void);
+Suite *suite_device(void);
 
 #endif

@@ -1,4 +1,5 @@
-/* cuda_host.cpp: runs the threads of a block as coroutines; see cuda_host.h. */
+/* cuda_host.cpp: runs the threads of a block as coroutines; see cuda_host.h. A thread that ends without having
+** waited hands its stack to the next one, so kernels without barriers run as plain loops. */
 #include "cuda_host.h"
 
 #include <memory>
@@ -12,7 +13,7 @@ lun_cuda_host_state lun_cuda_host;
 
 namespace {
 
-enum class at { ready, barrier, warp, done };
+enum class at { fresh, ready, barrier, warp, done };
 constexpr size_t STACK = 256 << 10; /* AddressSanitizer's frames are large */
 constexpr int MOST = 1024;          /* threads of a block, as on the devices */
 
@@ -33,12 +34,26 @@ std::vector<thread> threads(MOST);
 ucontext_t scheduler;
 thread *running;
 int running_number, alive;
+int count, begun; /* threads of the block; how many of them, in their order, have begun */
 const std::function<void()> *body_of_kernel;
 std::unique_ptr<char[]> shared_bytes;
 
+int in_order(int i) { return lun_cuda_host.reversed ? count - 1 - i : i; }
+
+void become(int number) {
+  running = &threads[(size_t)number];
+  running_number = number;
+  threadIdx = running->index;
+}
+
 void enter() {
-  (*body_of_kernel)();
-  running->where = at::done;
+  for (;;) {
+    (*body_of_kernel)();
+    running->where = at::done;
+    alive--;
+    if (begun == count) break;
+    become(in_order(begun++));
+  }
   swapcontext(&running->context, &scheduler);
 }
 
@@ -53,23 +68,25 @@ bool fault(const char *kernel, const char *text, int number) {
   return false;
 }
 
-void start(thread &t, int number) {
+void prepare(thread &t, int number) {
+  t.index.x = (unsigned)number % blockDim.x;
+  t.index.y = (unsigned)number / blockDim.x % blockDim.y;
+  t.index.z = (unsigned)number / blockDim.x / blockDim.y;
+  t.where = at::fresh;
+}
+
+void begin(int number) {
+  thread &t = threads[(size_t)number];
   if (!t.stack) t.stack.reset(new char[STACK]);
   getcontext(&t.context);
   t.context.uc_stack.ss_sp = t.stack.get();
   t.context.uc_stack.ss_size = STACK;
   t.context.uc_link = nullptr;
   makecontext(&t.context, enter, 0);
-  t.index.x = (unsigned)number % blockDim.x;
-  t.index.y = (unsigned)number / blockDim.x % blockDim.y;
-  t.index.z = (unsigned)number / blockDim.x / blockDim.y;
-  t.where = at::ready;
 }
 
 void resume(int number) {
-  running = &threads[(size_t)number];
-  running_number = number;
-  threadIdx = running->index;
+  become(number);
   swapcontext(&scheduler, &running->context);
 }
 
@@ -96,13 +113,19 @@ bool release_warps(const char *kernel, int n, bool *any) {
 }
 
 bool run_block(const char *kernel, int n) {
-  for (int i = 0; i < n; i++) start(threads[(size_t)i], i);
+  for (int i = 0; i < n; i++) prepare(threads[(size_t)i], i);
+  count = n;
+  begun = 0;
   for (alive = n; alive;) {
     for (int i = 0; i < n; i++) {
-      int number = lun_cuda_host.reversed ? n - 1 - i : i;
-      if (threads[(size_t)number].where != at::ready) continue;
+      int number = in_order(i);
+      at where = threads[(size_t)number].where;
+      if (where == at::fresh) {
+        begun = i + 1;
+        begin(number);
+      } else if (where != at::ready)
+        continue;
       resume(number);
-      if (threads[(size_t)number].where == at::done) alive--;
     }
     if (!alive) break;
     bool any = false;
@@ -131,17 +154,19 @@ int cuda_host_launch(const char *kernel, dim3 grid, dim3 block, size_t shared, c
   blockDim = block;
   body_of_kernel = &body;
   lun_cuda_host.launches++;
-  for (int64_t b = 0; b < blocks; b++) {
+  if (lun_cuda_host.gate) lun_cuda_host.gate(true);
+  bool good = true;
+  for (int64_t b = 0; b < blocks && good; b++) {
     int64_t number = lun_cuda_host.reversed ? blocks - 1 - b : b;
     blockIdx =
         dim3((unsigned)(number % grid.x), (unsigned)(number / grid.x % grid.y), (unsigned)(number / grid.x / grid.y));
     shared_bytes.reset(new char[shared]);
     memset(shared_bytes.get(), 0xFF, shared);
-    bool good = run_block(kernel, (int)n);
+    good = run_block(kernel, (int)n);
     shared_bytes.reset();
-    if (!good) return 1;
   }
-  return 0;
+  if (lun_cuda_host.gate) lun_cuda_host.gate(false);
+  return good ? 0 : 1;
 }
 
 void *cuda_host_shared(void) { return shared_bytes.get(); }

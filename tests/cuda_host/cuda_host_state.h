@@ -9,10 +9,11 @@ extern "C" {
 #endif
 
 typedef struct {
-  bool reversed;   /* the last thread and block run first */
-  bool dnn;        /* plain loops stand in for cuDNN; else there is none */
-  long launches;   /* kernels run so far */
-  char fault[256]; /* what went wrong in the last launch; empty: nothing */
+  bool reversed;           /* the last thread and block run first */
+  bool dnn;                /* plain loops stand in for cuDNN; else there is none */
+  long launches;           /* kernels run so far */
+  char fault[256];         /* what went wrong in the last launch; empty: nothing */
+  void (*gate)(bool open); /* called around every launch, where device memory is closed to the host; NULL: it is not */
 } lun_cuda_host_state;
 extern lun_cuda_host_state lun_cuda_host;
 

@@ -42,7 +42,7 @@ t.case("constructors refuse what they cannot read", function()
   complains("unknown option 'dtpye' (did you mean 'dtype'?)", lunette.ones, 2, {dtpye = "f32"})
   complains("dtype must be one of", lunette.ones, 2, {dtype = "float"})
   complains("unknown device \"gpu\"", lunette.ones, 2, {device = "gpu"})
-  complains("device \"cuda\" is not available", lunette.ones, 2, {device = "cuda"})
+  if not lunette.device "cuda" then complains("device \"cuda\" is not available", lunette.ones, 2, {device = "cuda"}) end
   complains("rows must be equally long: [2] holds 1", lunette.tensor, {{1, 2}, {3}})
   complains("element [2][1] must be a number, got the string \"x\"", lunette.tensor, {{1}, {"x"}})
   complains("a number or nested tables", lunette.tensor, "x")

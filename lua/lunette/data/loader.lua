@@ -17,7 +17,7 @@ loader.__index = loader
 
 local allowed = {
   dataset = true, batch = true, augment = true, views = true, seed = true, shuffle = true, drop_last = true,
-  threads = true, prefetch = true, size = true, dtype = true,
+  threads = true, prefetch = true, size = true, dtype = true, device = true,
 }
 
 local function whole(o, key, default, low)
@@ -36,6 +36,32 @@ local function check_dataset(d)
   local shape = d.images:shape()
   if #shape ~= 4 then error("loader: dataset.images must be (n,3,h,w)", 3) end
   return shape[1]
+end
+
+-- A data set's bytes on a device, for all loaders of the set. Where they do not fit they stay, and views travel instead.
+local moved = setmetatable({}, { __mode = "k" })
+
+local function images_on(images, device)
+  if images:device() == device then return images end
+  local there = moved[images] or {}
+  moved[images] = there
+  if not there[device] then
+    local ok, t = pcall(images.to, images, device)
+    if not ok and lunette.last_error() ~= "memory" then error(t, 0) end
+    if not ok then return images end
+    there[device] = lunette.keep(t)
+  end
+  return there[device]
+end
+
+-- A queue for a device: its ops return before they are done, so a batch is asked for when it is needed, and no thread waits.
+local function device_queue()
+  local jobs, queue = {}, {}
+  function queue:submit(_, arguments) jobs[#jobs + 1] = arguments end -- luacheck: ignore 212
+  function queue:take() return lunette.ops.augment(table.remove(jobs, 1)) end -- luacheck: ignore 212
+  function queue:clear() jobs = {} end -- luacheck: ignore 212
+  function queue:close() jobs = {} end -- luacheck: ignore 212
+  return queue
 end
 
 -- The op's draws are addressed by epoch as 32 bits.
@@ -68,8 +94,13 @@ local function free_batch(batch)
 end
 
 function loader:order(epoch)
-  if self.shuffle then return lunette.ops.permutation(self.n, { seed = self.seed, stream = "shuffle", epoch = epoch }) end
-  return lunette.arange(1, self.n, { dtype = "i64" })
+  local order
+  if self.shuffle then
+    order = lunette.ops.permutation(self.n, { seed = self.seed, stream = "shuffle", epoch = epoch })
+  else
+    order = lunette.arange(1, self.n, { dtype = "i64" })
+  end
+  return order:to(self.images:device())
 end
 
 -- Submits the views of one batch.
@@ -78,7 +109,7 @@ function loader:ask(order, epoch, index)
   local ids = lunette.keep(order:narrow(1, first, math.min(first + self.batch - 1, self.n)):contiguous())
   for view = 1, self.views do
     local arguments = self.augment:arguments(view, { seed = self.seed, epoch = epoch, size = self.size, dtype = self.dtype })
-    arguments.images, arguments.ids = self.images, ids
+    arguments.images, arguments.ids, arguments.norm = self.images, ids, self.norm
     self.queue:submit("augment", arguments)
   end
   return ids
@@ -86,7 +117,11 @@ end
 
 function loader:receive(ids, index)
   local views = {}
-  for view = 1, self.views do views[view] = self.queue:take() end
+  for view = 1, self.views do
+    local made = self.queue:take()
+    views[view] = made:to(self.device)
+    if views[view] ~= made then made:free() end
+  end
   local labels = self.labels and lunette.ops.index_select(self.labels, 1, ids)
   return setmetatable({ views = views, labels = labels, ids = ids, index = index }, batch_methods)
 end
@@ -140,9 +175,11 @@ end
 loader.__close = loader.close
 
 --- loader{dataset =, batch =, augment = lunette.augment{...}, views = 2, seed = 1, shuffle = true, drop_last = true,
----        threads = 1, prefetch = 2, size =, dtype =}
+---        threads = 1, prefetch = 2, size =, dtype =, device =}
 --- Without augment the images themselves, as lunette.augment "none" shows them, in one view. size and dtype are the views'.
---- Fields: batches per epoch, n, batch.
+--- device: where the views are to be, by default where the images are. On a GPU the images are kept there as bytes and
+--- augmented there; where they do not fit, the CPU makes the views.
+--- Fields: batches per epoch, n, batch, device.
 local function new(o)
   options.check("loader", o, allowed)
   local self = setmetatable({}, loader)
@@ -158,8 +195,13 @@ local function new(o)
   self.shuffle, self.drop_last = o.shuffle ~= false, o.drop_last ~= false
   self.prefetch = whole(o, "prefetch", 2, 0)
   self.batches = self.drop_last and self.n // self.batch or (self.n + self.batch - 1) // self.batch
-  self.images, self.labels = lunette.keep(o.dataset.images:channels_last()), o.dataset.labels
-  self.queue = io.prefetch(whole(o, "threads", 1, 1))
+  self.device = o.device or o.dataset.images:device()
+  self.images = lunette.keep(images_on(o.dataset.images, self.device):channels_last())
+  local here = self.images:device()
+  self.labels = o.dataset.labels and lunette.keep(o.dataset.labels:to(here))
+  self.norm = self.augment.norm and lunette.keep(self.augment.norm:to(here))
+  local threads = whole(o, "threads", 1, 1)
+  self.queue = here == "cpu" and io.prefetch(threads) or device_queue()
   return self
 end
 

@@ -30,8 +30,9 @@ end
 -- (n,r) with a 1 at each row's feature: the gradient to start from, because samples do not depend on each other.
 local function one_hot(h, units)
   local n, r = table.unpack(h:shape())
-  local wanted = lunette.tensor(units, { dtype = "f64" }):reshape(n, 1)
-  return lunette.ops.eq(lunette.arange(1, r, { dtype = "f64" }):reshape(1, r), wanted):to(h:dtype())
+  local f64 = { dtype = "f64", device = h:device() }
+  local wanted = lunette.tensor(units, f64):reshape(n, 1)
+  return lunette.ops.eq(lunette.arange(1, r, f64):reshape(1, r), wanted):to(h:dtype())
 end
 
 local function leaf(x)
@@ -77,7 +78,7 @@ function methods.activation(encoder, x, runs)
   local n, c, h, w = table.unpack(a:shape())
   local maps = {}
   for i, units in ipairs(runs) do
-    maps[i] = lunette.zeros(n, h, w)
+    maps[i] = lunette.zeros(n, h, w, { device = a:device() })
     for k, unit in ipairs(units) do
       if unit > c then
         error(("heatmap: \"activation\" needs a channel per feature: the last activation has %d, feature is %d"):format(c, unit), 0)
@@ -115,7 +116,7 @@ function through.smooth(encoder, x, units, o)
   local sigma = ((flat:max(2)) + ((-flat):max(2))):reshape(n, 1, 1, 1) * (o.noise or 0.15)
   for k = 1, samples do
     sum = lunette.scope(function()
-      local noise = lunette.randn(1, c, h, w, { seed = o.seed or 0, stream = "smooth/" .. k })
+      local noise = lunette.randn(1, c, h, w, { seed = o.seed or 0, stream = "smooth/" .. k, device = x:device() })
       local g = input_gradient(encoder, x + noise * sigma, units)
       return sum and sum + g or g
     end)
@@ -129,8 +130,8 @@ local BATCH = 64
 for name, method in pairs(through) do
   methods[name] = function(encoder, x, runs, o)
     local n, _, h, w = table.unpack(x:shape())
-    local total, baseline = n * #runs, o.baseline or x * 0
-    local all = lunette.zeros(total, h, w)
+    local total, baseline = n * #runs, o.baseline and o.baseline:to(x:device()) or x * 0
+    local all = lunette.zeros(total, h, w, { device = x:device() })
     for first = 1, total, BATCH do
       lunette.scope(function()
         local last, images, units = math.min(total, first + BATCH - 1), {}, {}
@@ -138,7 +139,7 @@ for name, method in pairs(through) do
           local run, i = (k - 1) // n + 1, (k - 1) % n + 1
           images[#images + 1], units[#units + 1] = i, runs[run][i]
         end
-        local index = lunette.tensor(images, { dtype = "i64" })
+        local index = lunette.tensor(images, { dtype = "i64", device = x:device() })
         local part, from = lunette.ops.index_select(x, 1, index), lunette.ops.index_select(baseline, 1, index)
         all:narrow(1, first, last):copy(method(encoder, part, units, o, from))
       end)
@@ -158,9 +159,9 @@ local function enlarged(map, height, width)
   return lunette.ops.resize(map:to("f32"):reshape(n, 1, h, w), height, width, { filter = "bilinear" }):reshape(n, height, width)
 end
 
-local function network_input(images, o)
+local function network_input(images, o, device)
   if not lunette.is_tensor(images) then error("heatmap: images must be a tensor (3,h,w) or (n,3,h,w)", 0) end
-  local x = images:detach()
+  local x = images:detach():to(device or images:device())
   local single = x:ndim() == 3
   if single then
     local s = x:shape()
@@ -169,7 +170,7 @@ local function network_input(images, o)
   if x:ndim() ~= 4 then
     error(("heatmap: images must be (3,h,w) or (n,3,h,w), got (%s)"):format(table.concat(images:shape(), ",")), 0)
   end
-  if x:dtype() == "u8" or o.norm then x = lunette.ops.normalize_images(x, { norm = o.norm }) end
+  if x:dtype() == "u8" or o.norm then x = lunette.ops.normalize_images(x, { norm = o.norm and o.norm:to(x:device()) }) end
   return x:to("f32"), single
 end
 
@@ -222,7 +223,8 @@ end
 --- method: "gradcam" (on the last activation), "activation" (its channel), "input" (largest magnitude of the input
 ---   gradient over channels), "integrated" (steps = 16, baseline = 0), "smooth" (samples = 16, noise = 0.15, seed)
 --- unit = true stretches each map to 0..1.
---- -> maps (n,h,w) f32 of the images' size, (n,k,h,w) with several features; without the first axis for one image (3,h,w).
+--- -> maps (n,h,w) f32 of the images' size and on their device, (n,k,h,w) with several features; without the first axis
+--- for one image (3,h,w).
 local function heatmap(encoder, images, given)
   local o = given or {}
   options_of.check("heatmap", o, allowed)
@@ -233,18 +235,18 @@ local function heatmap(encoder, images, given)
       near and (" (did you mean '" .. near .. "'?)") or ""), 2)
   end
   return lunette.scope(function()
-    local x, single = network_input(images, o)
+    local x, single = network_input(images, o, encoder.device and encoder:device())
     local n, _, height, width = table.unpack(x:shape())
     local runs, several = runs_of(o, n)
     check_units(runs, encoder.features_out)
     local maps = frozen(encoder, method, encoder, x, runs, o)
     local unit_range = require("lunette.explain.masks").unit_range
     for i, map in ipairs(maps) do
-      maps[i] = enlarged(map, height, width)
+      maps[i] = enlarged(map, height, width):to(images:device())
       if o.unit then maps[i] = unit_range(maps[i]) end
     end
     if not several then return single and maps[1]:reshape(height, width) or maps[1] end
-    local all = lunette.zeros(n, #maps, height, width)
+    local all = lunette.zeros(n, #maps, height, width, { device = images:device() })
     for i, map in ipairs(maps) do all:narrow(2, i, i):copy(map:reshape(n, 1, height, width)) end
     return single and all:reshape(#maps, height, width) or all
   end)

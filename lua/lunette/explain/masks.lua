@@ -11,7 +11,7 @@ local function batch(who, map, mask)
   if a ~= b or (map:ndim() ~= 2 and map:ndim() ~= 3) then
     error(("%s: map and mask must have one shape, (h,w) or (n,h,w), got (%s) and (%s)"):format(who, a, b), 0)
   end
-  local m, k = map:detach(), mask:detach()
+  local m, k = map:detach(), mask:detach():to(map:device())
   local d = k:dtype()
   if d ~= "u8" and d ~= "bool" then k = lunette.ops.lt(k * 0, k):to("bool") end
   d = m:dtype()
@@ -29,14 +29,14 @@ function masks.scores(map, mask, given)
   options_of.check("scores", o, { thresholds = true })
   return lunette.scope(function()
     local m, k = batch("scores", map, mask)
-    return lunette.ops.map_scores(m, k, lunette.tensor(o.thresholds or { 0.5 }, { dtype = "f64" }))
+    return lunette.ops.map_scores(m, k, lunette.tensor(o.thresholds or { 0.5 }, { dtype = "f64", device = m:device() }))
   end)
 end
 
 local function one(who, which, map, mask, thresholds)
   return lunette.scope(function()
     local m, k, single = batch(who, map, mask)
-    local all = { lunette.ops.map_scores(m, k, lunette.tensor(thresholds, { dtype = "f64" })) }
+    local all = { lunette.ops.map_scores(m, k, lunette.tensor(thresholds, { dtype = "f64", device = m:device() })) }
     local value = all[which]
     if not single then return #thresholds == 1 and value:reshape(m:shape()[1]) or value end
     if value:numel() == 1 then return value:reshape(1):item() end

@@ -24,8 +24,11 @@ surface.functions = {
   {"no_grad", "lunette.no_grad(f, ...)", "f(...) without recording gradients."},
   {"grad_enabled", "lunette.grad_enabled()", "Whether ops are recorded for gradients."},
   {"memory", "lunette.memory([device])",
-    "Counters: live_bytes, peak_bytes, live_blocks, total_blocks, core_bytes, core_blocks, soft_limit, lua_bytes."},
+    "Counters: live_bytes, peak_bytes, live_blocks, total_blocks, cached_bytes, core_bytes, core_blocks, soft_limit, lua_bytes."},
   {"reset_peak_memory", "lunette.reset_peak_memory([device])", "Counts peak_bytes from what lives now."},
+  {"flush_memory", "lunette.flush_memory([device])", "Collects garbage and gives what no tensor holds back to the device."},
+  {"synchronize", "lunette.synchronize([device])", "Waits until the device has done what it was given: before taking a time."},
+  {"device", "lunette.device(name)", "Whether \"cpu\" or \"cuda\" can be used, and what was found of it or why not, as text."},
   {"memory_limit", "lunette.memory_limit(bytes, [device])", "Fails allocations beyond so many live bytes; 0: no limit."},
   {"threads", "lunette.threads([n])", "How many threads ops use; n sets it."},
   {"op_rows", "lunette.op_rows()", "The op table as a list of {name, args, doc, grad, method}."},
@@ -51,6 +54,7 @@ surface.methods = {
   {"backward", "t:backward([gradient], {keep_graph=})", "Adds the gradients of t to .grad of the leaves it depends on."},
   {"detach", "t:detach()", "The same elements without the recorded graph."},
   {"to", "t:to(dtype), t:to(device), t:to({dtype=, device=})", "t converted or moved; t itself where nothing changes."},
+  {"move", "t:move(device)", "Moves t itself, for whoever holds it; its gradient is dropped. For leaves, such as parameters."},
   {"free", "t:free()", "Gives the memory back now; any later use of t is an error."},
   {"copy", "t:copy(from)", "Overwrites t's elements with those of a tensor of its shape, converting; not recorded."},
   {"zero_grad", "t:zero_grad()", "Forgets t.grad."},
@@ -78,6 +82,18 @@ Comparisons are methods, t:eq(x) t:lt(x) t:le(x), because Lua makes == and < one
   gradients = [[
 t.requires_grad = true marks a leaf; loss:backward() adds to t.grad; t.grad = nil clears it.
 lunette.no_grad(f, ...) records nothing; t:detach() leaves the graph behind.]],
+  device = [[
+device = "cuda" puts tensors, models, loaders and recipes on an NVIDIA GPU (sm_80 or newer); the same script runs on both:
+    lunette.randn(2, 3, {device = "cuda"})   t:to("cuda")   t:to("cpu")   model:to("cuda")
+    lunette.models.resnet18{device = "cuda"}   lunette.data.loader{dataset = set, device = "cuda", ...}
+A method goes where its encoder is, an optimizer's buffers where the parameters are; a data set's bytes live on the device and are
+augmented there. A recipe's device = "auto" takes the GPU where it can be used. Tensors of different devices do not mix, and an op
+without a kernel on the device is an error that names it; what takes no tensor (ops.random_normal, permutation, shapes) runs on the
+CPU and is moved, so that the numbers are the same.
+Work on the GPU goes on after a call has returned: lunette.synchronize("cuda") before taking a time.
+lunette.device("cuda") and `lunette doctor` say what was found, or why not. The backend is liblunette_cuda.so beside the program, or
+what LUNETTE_CUDA_LIBRARY names; it is loaded when a device is first asked for. LUNETTE_CUDA_SYNC=1 waits after every kernel, so that
+an error names the kernel that made it.]],
   memory = [[
 Tensors are freed by t:free(), local t <close>, the end of the lunette.scope they were made in, or Lua's collector, which
 runs by itself past a soft limit of live bytes. lunette.memory() counts.]],

@@ -45,10 +45,11 @@ function arguments.positions(who, value)
   return t:dtype() == "i64" and t or t:to("i64")
 end
 
-function arguments.same_length(who, scores, positive)
-  if scores:numel() ~= positive:numel() then
-    error(("%s: %d scores for %d labels"):format(who, scores:numel(), positive:numel()), 0)
-  end
+--- -> scores and flags of equal length, both on the scores' device
+function arguments.pair(who, scores, positive)
+  local s, p = arguments.scores(who, scores), arguments.flags(who, positive)
+  if s:numel() ~= p:numel() then error(("%s: %d scores for %d labels"):format(who, s:numel(), p:numel()), 0) end
+  return s, p:to(s:device())
 end
 
 return arguments

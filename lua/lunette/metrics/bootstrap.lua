@@ -29,9 +29,7 @@ local function interval(list, level)
 end
 
 local function ranking(o, scores)
-  local p = as.flags("bootstrap", o.positive)
-  local s = as.scores("bootstrap", scores)
-  as.same_length("bootstrap", s, p)
+  local s, p = as.pair("bootstrap", scores, o.positive)
   local op = o.metric == "auroc" and lunette.ops.auroc or lunette.ops.average_precision
   local draws = lunette.ops.bootstrap_ranking(s, p, { metric = o.metric, draws = o.draws, seed = o.seed })
   return op(s, p):item(), draws:totable()

@@ -35,7 +35,7 @@ Conv4.forward = encoder.forward
 local function conv4(given)
   given = encoder.options("models.conv4", given, {width = true})
   encoder.size("models.conv4", "width", given.width)
-  return Conv4(given):initialize(given.seed or 0, "encoder.")
+  return encoder.ready(Conv4(given), given)
 end
 
 return {conv4 = conv4}

@@ -21,16 +21,22 @@ function encoder.size(who, name, value)
   end
 end
 
--- The options given, checked; those true in `own` are allowed beside precision and seed.
+-- The options given, checked; those true in `own` are allowed beside precision, seed and device.
 function encoder.options(who, given, own)
   given = given or {}
-  local allowed = {precision = true, seed = true}
+  local allowed = {precision = true, seed = true, device = true}
   for k, v in pairs(own) do allowed[k] = v or nil end
   options_of.check(who, given, allowed, 2)
   if given.precision ~= nil and given.precision ~= "f32" and given.precision ~= "bf16" then
     error(("%s: precision must be \"f32\" or \"bf16\", got %q"):format(who, tostring(given.precision)), CALLER)
   end
   return given
+end
+
+-- Parameters drawn from the seed, then moved: the same numbers on every device.
+function encoder.ready(model, given)
+  model:initialize(given.seed or 0, "encoder.")
+  return given.device and model:to(given.device) or model
 end
 
 -- a through the layers; what lies between is freed as soon as it was read, unless the tape needs it. Tensors that are

@@ -9,21 +9,24 @@ local function first_nan(encoder, images, norm)
   return ok and "its weights are too large" or (tostring(message):gsub("^%S*lunette/[%w_/]+%.lua:%d+: ", ""))
 end
 
--- Representations (n, r) f32 of all images of a set, no gradient. options: batch = 256, norm (2,3), each(a, first, last).
+-- Representations (n, r) f32 of all images of a set, no gradient, on the encoder's device.
+-- options: batch = 256, norm (2,3), each(a, first, last).
 local function features(encoder, images, options)
   local n, batch = images:shape()[1], options.batch or 256
   local out
+  local device = type(encoder) == "table" and encoder.device and encoder:device() or images:device()
+  local norm = options.norm and options.norm:to(device)
   lunette.no_grad(function()
     for first = 1, n, batch do
       local last = math.min(first + batch - 1, n)
       lunette.scope(function()
-        local x = lunette.ops.normalize_images(images:narrow(1, first, last), {norm = options.norm})
+        local x = lunette.ops.normalize_images(images:narrow(1, first, last):to(device), {norm = norm})
         local h = encoder(x)
-        out = out or lunette.keep(lunette.zeros(n, h:shape()[2])) -- outlives this scope; the caller's afterwards
+        out = out or lunette.keep(lunette.zeros(n, h:shape()[2], {device = device})) -- outlives this scope; the caller's afterwards
         out[{{first, last}, {}}] = h
         local sum = h:sum():item()
         if sum - sum ~= 0 then
-          local why = first_nan(encoder, images:narrow(1, first, last), options.norm)
+          local why = first_nan(encoder, images:narrow(1, first, last):to(device), norm)
           error({code = "nan", message = ("the representations of images %d to %d hold NaN or infinity, the encoder has diverged: %s")
             :format(first, last, why)}, 0)
         end

@@ -28,7 +28,7 @@ local function weights(from, to)
 end
 
 -- The matrix (rows * columns, grid * grid) that interpolates both axes.
-local function matrix(grid, rows, columns)
+local function matrix(grid, rows, columns, device)
   local down, across, list = weights(grid, rows), weights(grid, columns), {}
   for r = 1, rows do
     for c = 1, columns do
@@ -39,7 +39,7 @@ local function matrix(grid, rows, columns)
       list[#list + 1] = row
     end
   end
-  return lunette.tensor(list)
+  return lunette.tensor(list, {device = device})
 end
 
 -- embedding (1, 1 + grid * grid, d), the class token's first, bicubically interpolated to rows x columns patches: (1, 1 +
@@ -48,7 +48,7 @@ function positions.resized(embedding, grid, rows, columns)
   if rows == grid and columns == grid then return embedding end
   local s = embedding:shape()
   local patches = embedding:narrow(2, 2, s[2]):reshape(grid * grid, s[3])
-  local m <close> = matrix(grid, rows, columns)
+  local m <close> = matrix(grid, rows, columns, embedding:device())
   return lunette.ops.cat(embedding:narrow(2, 1, 1), m:matmul(patches):reshape(1, rows * columns, s[3]), 2)
 end
 

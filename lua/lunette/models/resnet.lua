@@ -97,7 +97,7 @@ local function make(block, blocks)
     given = encoder.options("models.resnet", given, {stem = true, width = true, zero_init_residual = true})
     encoder.choice("models.resnet", "stem", given.stem, {"cifar", "imagenet"})
     encoder.size("models.resnet", "width", given.width)
-    return ResNet(block, blocks, given):initialize(given.seed or 0, "encoder.")
+    return encoder.ready(ResNet(block, blocks, given), given)
   end
 end
 

@@ -140,7 +140,7 @@ local function make(name, dim, heads)
       error(("%s: image, %d, must be a multiple of patch, %d"):format(who, o.image, o.patch), 2)
     end
     if o.dim % o.heads ~= 0 then error(("%s: dim, %d, must be a multiple of heads, %d"):format(who, o.dim, o.heads), 2) end
-    return ViT(o):initialize(o.seed or 0, "encoder.")
+    return encoder.ready(ViT(o), o)
   end
 end
 

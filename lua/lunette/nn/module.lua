@@ -45,9 +45,10 @@ function Module:parameter(name, shape, init)
 end
 
 -- A tensor that belongs to the state and has no gradient (running statistics, queues). value: a number to fill it with, 0
--- by default; dtype: "f32" by default.
-function Module:buffer(name, shape, value, dtype)
-  return enter(self, name, {role = "buffer", value = lunette.keep(lunette.full(shape, value or 0, {dtype = dtype})), fill = value or 0})
+-- by default; dtype: "f32" by default; stays: it is for the program to read and remains on the CPU wherever the module goes.
+function Module:buffer(name, shape, value, dtype, stays)
+  local t = lunette.keep(lunette.full(shape, value or 0, {dtype = dtype}))
+  return enter(self, name, {role = "buffer", value = t, fill = value or 0, stays = stays or false})
 end
 
 function Module:child(name, child) return enter(self, name, {role = "child", value = child}) end
@@ -75,7 +76,7 @@ function Module:initialize(seed, prefix)
       if e.fill then lunette.ops.fill(e.value, e.fill) end
     elseif e.init then
       local value <close> = e.init(e.shape, seed or 0, "init/" .. name)
-      lunette.ops.assign(e.value, value)
+      e.value:copy(value)
     end
   end, prefix)
   return self
@@ -116,7 +117,7 @@ function Module:load_state(state, options)
     used[prefix .. name] = true
     local a, b = table.concat(e.value:shape(), ","), table.concat(from:shape(), ",")
     if a ~= b then error(("load_state: %s has shape (%s), the network needs (%s)"):format(prefix .. name, b, a), 0) end
-    lunette.ops.assign(e.value, from)
+    e.value:copy(from)
   end)
   local extra = {}
   for name in pairs(state) do
@@ -137,6 +138,20 @@ function Module:train(on)
 end
 
 function Module:eval() return self:train(false) end
+
+-- Moves every parameter and buffer to a device. The tensors remain the same ones for whoever holds them (optimizers, copies
+-- that follow); gradients are dropped, and an optimizer made before keeps its own buffers where they were.
+function Module:to(device)
+  self:walk(function(_, e) if not e.stays then e.value:move(device) end end)
+  return self
+end
+
+-- Where its tensors are; "cpu" for a module without any.
+function Module:device()
+  local found
+  self:walk(function(_, e) if not e.stays then found = found or e.value:device() end end)
+  return found or "cpu"
+end
 
 -- Number of trained numbers.
 function Module:count()

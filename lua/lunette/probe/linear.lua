@@ -57,6 +57,7 @@ local function linear(given)
     local data = outcome.inputs("probe.linear", o)
     if o.columns then
       local columns = lunette.is_tensor(o.columns) and o.columns or lunette.tensor(o.columns, { dtype = "i64" })
+      columns = columns:to(data.x:device())
       if columns:numel() == 0 then error("probe.linear: columns names no feature", 0) end
       data.x, data.test_x = lunette.ops.index_select(data.x, 2, columns), lunette.ops.index_select(data.test_x, 2, columns)
     end

@@ -16,13 +16,13 @@ local function need_finite(who, name, x)
   if s - s ~= 0 then error(("%s: %s holds NaN or values too large for f32"):format(who, name), 0) end
 end
 
-local function labels_of(who, name, value, n)
+local function labels_of(who, name, value, n, device)
   local y = value
   if type(y) == "table" then y = lunette.tensor(y, { dtype = "i64" }) end
   if not lunette.is_tensor(y) or y:ndim() ~= 1 then error(("%s: %s must be a tensor or list of labels (n)"):format(who, name), 0) end
   if y:dtype() ~= "i64" then y = y:to("i64") end
   if y:numel() ~= n then error(("%s: %d %s for %d rows of features"):format(who, y:numel(), name, n), 0) end
-  return y, y:totable()
+  return y:to(device), y:totable()
 end
 
 local function check_range(who, name, list, classes)
@@ -44,8 +44,9 @@ function outcome.inputs(who, o)
   local n, d = table.unpack(o.features:shape())
   local m, e = table.unpack(o.test_features:shape())
   if d ~= e then error(("%s: features have %d columns, test_features %d"):format(who, d, e), 0) end
-  local y, train = labels_of(who, "labels", o.labels, n)
-  local test_y, test = labels_of(who, "test_labels", o.test_labels, m)
+  local device = o.features:device() -- where everything is computed
+  local y, train = labels_of(who, "labels", o.labels, n, device)
+  local test_y, test = labels_of(who, "test_labels", o.test_labels, m, device)
   local classes = o.classes
   if not classes then
     classes = 2
@@ -70,7 +71,7 @@ function outcome.inputs(who, o)
       error(("%s: test_labels[%d] is class %d, of which there is no training sample"):format(who, i, label), 0)
     end
   end
-  local x, test_x = o.features:detach():to("f32"), o.test_features:detach():to("f32")
+  local x, test_x = o.features:detach():to("f32"), o.test_features:detach():to("f32", device)
   need_finite(who, "features", x)
   need_finite(who, "test_features", test_x)
   return { x = x, y = y, test_x = test_x, test_y = test_y, test = test, n = m, classes = classes }

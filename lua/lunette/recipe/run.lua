@@ -112,7 +112,7 @@ end
 
 --- The environment of a task:
 --   config, stage                  the configuration, and this stage's part of it
---   seed, device, precision        as the stage, the recipe and the model say
+--   seed, device, precision        as the stage, the recipe and the model say; device "auto" is resolved
 --   rundir, progress               lunette.recipe.rundir and .progress objects
 --   metrics(row)                   appends a row to metrics.jsonl with `stage` added; no times in it
 --   earlier_metrics()              the rows this stage has in metrics.jsonl, after a resumption
@@ -139,7 +139,7 @@ local function environment(session, stage, resume_state)
     config = config,
     stage = stage,
     seed = stage.seed or config.seed,
-    device = config.device,
+    device = session.device or config.device,
     precision = config.model.precision,
     rundir = dir,
     progress = session.progress,
@@ -501,6 +501,7 @@ function run.run(path, options)
   if not content then return refusal, why end
   local session = new_session(options)
   session.config, session.data_root, session.status = config, content.data_root, content.status
+  session.device = content.provenance.device.device
   local dir, message, code = rundir.create(options.out or rundir.default_path(config, content.provenance.config_sha256), content)
   if not dir then return code == "usage" and 2 or 1, { message = message } end
   session.dir = dir
@@ -539,6 +540,13 @@ function run.resume(path, options)
     return refuse("usage", ("'%s' does not fit config.json"):format(dir:file "status.json"))
   end
 
+  -- On the device on which it began, whatever "auto" would choose now: another one's bits differ.
+  local device = type(provenance.device) == "table" and provenance.device.device or nil
+  if device and options.device_info then
+    local found, why = options.device_info({ device = device })
+    if not found then return refuse("device", why) end
+  end
+
   local program = run.program_of(options)
   local said = options.data_root or (type(status.data_root) == "string" and run.with_home(status.data_root)) or nil
   local data_root = datafiles.root(said)
@@ -555,7 +563,7 @@ function run.resume(path, options)
     return refuse("error", message)
   end
   local session = new_session(options)
-  session.dir, session.config, session.data_root = dir, config, data_root
+  session.dir, session.config, session.data_root, session.device = dir, config, data_root, device
   session.status = status
   json.array(status.stages)
   local begins = status.state == "pending"

@@ -91,7 +91,7 @@ local function define(name, class, doc, own, traits)
       error(("ssl.%s: encoder must be a model, e.g. lunette.models.resnet18{}"):format(name), 2)
     end
     options.seed = options.seed or 0
-    return class(options)
+    return class(options):to(options.encoder:device())
   end
   return row
 end

@@ -10,12 +10,12 @@ local Queue = nn.module.class("Queue")
 function Queue:build(size, width, random)
   self.size = size
   self:buffer("rows", {size, width})
-  self:buffer("next", {1}, 1, "i64")   -- position of the next row
-  self:buffer("filled", {1}, 0, "i64") -- how many rows were ever written, at most size
+  self:buffer("next", {1}, 1, "i64", true)   -- position of the next row
+  self:buffer("filled", {1}, 0, "i64", true) -- how many rows were ever written, at most size
   if random then
     local rows <close> = lunette.ops.random_normal({size, width}, {seed = random.seed, stream = "init/" .. random.name})
     local unit <close> = rows:normalize()
-    lunette.ops.assign(self.rows, unit)
+    self.rows:copy(unit)
   end
 end
 

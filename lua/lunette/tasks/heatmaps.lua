@@ -62,8 +62,8 @@ function task.run(stage, env)
     local score = q:totable()
     local chosen = select(stage, env, q, h:shape()[1])
     if #chosen == 0 then env.fail("error", "%s: no image to show with select = \"%s\"", stage.name, stage.select) end
-    local strongest = measure.strongest(lunette.ops.index_select(h, 1, lunette.tensor(chosen, { dtype = "i64" })), features,
-      stage.epsilon, stage.features)
+    local index = lunette.tensor(chosen, { dtype = "i64", device = h:device() })
+    local strongest = measure.strongest(lunette.ops.index_select(h, 1, index), features, stage.epsilon, stage.features)
     -- A sheet is as wide as it has maps: stage.features may be far more than any image has.
     local figures, without, widest = {}, 0, 0
     for _, units in ipairs(strongest) do widest = math.max(widest, #units) end

@@ -78,9 +78,10 @@ function measure.probed(env, name, reference, batch)
   local h, set = setup.features_of(env, stage.from, reference, batch)
   return lunette.scope(lunette.no_grad, function()
     local p = lunette.weights.load(path)
+    for key, value in pairs(p) do p[key] = value:to(h:device()) end
     local logits = lunette.ops.linear((h - p.mean) / p.deviation, p.weight, p.bias)
     local confidence, predicted = lunette.ops.softmax(logits):max(2)
-    return lunette.ops.eq(predicted:to("f64"), set.labels:to("f64")):to("bool"), confidence
+    return lunette.ops.eq(predicted:to("f64"), set.labels:to(h:device(), "f64")):to("bool"), confidence
   end)
 end
 
@@ -93,6 +94,7 @@ function measure.strongest(h, features, epsilon, most)
     local bound = (mean + deviation * epsilon):totable()
     local chosen = lunette.zeros(r)
     for _, j in ipairs(features:totable()) do chosen[j] = 1 end
+    chosen = chosen:to(h:device())
     -- features outside D are pushed below every bound
     local value, position = lunette.ops.topk(h - (1 - chosen) * 1e30, math.min(most, r))
     local v, p, lists = value:totable(), position:totable(), {}

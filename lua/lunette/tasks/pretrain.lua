@@ -99,7 +99,7 @@ end
 
 -- A row of the training loop as the progress line takes it.
 local function shown(row, stage, loader)
-  local memory = lunette.memory()
+  local memory = lunette.memory(loader.device)
   return {epoch = row.epoch, epochs = stage.epochs, step = row.step, steps = stage.epochs * loader.batches, loss = row.loss,
           memory = memory.live_bytes, values = {lr = row.lr, regularizer = row.regularizer, knn = row.knn_top1,
                                           gradient = row.grad_norm}}
@@ -137,7 +137,7 @@ function pretrain.run(stage, env)
   local optimizer = pretrain.optimizer_of(stage, method)
   local loader = lunette.data.loader{dataset = dataset, batch = stage.batch, views = #stage.augment,
                                      augment = lunette.augment{views = stage.augment, norm = norm, size = stage.size},
-                                     seed = env.seed,
+                                     seed = env.seed, device = env.device,
                                      threads = stage.loader_threads}
   local regularize = regularizer_of(env, stage, method, dataset, norm)
   local progress = env.resume_state and load(env.resume_state, method, optimizer) or nil

@@ -44,20 +44,21 @@ function setup.norm(env, reference)
   return loaded[key]
 end
 
--- "auto": bf16 where the CPU multiplies it faster than f32 (AMX, AMD's AVX-512 bf16), else f32; what the
--- backbone says, if it does.
+-- "auto": bf16 on a GPU and where the CPU multiplies it faster than f32 (AMX, AMD's AVX-512 bf16), else
+-- f32; what the backbone says, if it does.
 function setup.precision(env)
   local p = env.precision or "auto"
   if p ~= "auto" then return p end
   local fixed = model.auto_precision[env.config.model.backbone]
   if fixed then return fixed end
+  if env.device == "cuda" then return "bf16" end -- kernels are for sm_80 and newer
   return lunette.machine().fast_bf16 and "bf16" or "f32"
 end
 
 -- An encoder as config.model describes it, drawn from the recipe's seed, with the weights of stage `from` ("random": as
 -- drawn), in evaluation mode.
 function setup.encoder(env, from)
-  local options = {precision = setup.precision(env), seed = env.config.seed}
+  local options = {precision = setup.precision(env), seed = env.config.seed, device = env.device}
   for key, value in pairs(env.config.model) do
     if not model.not_options[key] then options[key] = value end
   end

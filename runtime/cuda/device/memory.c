@@ -1,0 +1,56 @@
+/* memory.c: device memory for tensors: the pool of pool.h over cudaMalloc. Blocks are freed in stream order, so a
+** kernel that still runs keeps what it was launched with. */
+#include "device/state.h"
+
+#include <stdio.h>
+
+static bool get(void *self, int64_t bytes, void **out) {
+  cudaError_t e = cudaMalloc(out, (size_t)bytes);
+  if (!e) return true;
+  ((lun_cuda_state *)self)->refusal = e;
+  cudaError_t taken = cudaGetLastError(); /* the refusal is answered here, no later call is to report it */
+  (void)taken;
+  return false;
+}
+
+/* cudaFree waits for the device, and every error of an earlier kernel comes out of it; the next launch or wait, whose
+** status somebody reads, gives the same one. */
+static void put(void *self, void *p, int64_t bytes) {
+  (void)self;
+  (void)bytes;
+  cudaError_t e = cudaFree(p);
+  if (e) fprintf(stderr, "lunette: cuda: freeing memory: %s\n", cudaGetErrorString(e));
+}
+
+int lun_cuda_memory_open(lun_context *c, lun_cuda_state *s) {
+  s->pool = lun_pool_open((lun_pool_source){.self = s, .get = get, .put = put});
+  return s->pool ? LUN_OK : lun_fail(c, LUN_EMEM, "out of memory: the state of device memory");
+}
+
+int lun_cuda_alloc(lun_context *c, int64_t bytes, void **out) {
+  lun_cuda_state *s = lun_cuda_of(c);
+  *out = lun_pool_alloc(s->pool, bytes);
+  if (*out) return LUN_OK;
+  /* A broken device refuses too, with the error of the kernel that broke it. */
+  if (s->refusal != cudaErrorMemoryAllocation) LUN_TRY(lun_cuda_check(c, s->refusal, "asking for memory"));
+  lun_pool_state p = lun_pool_read(s->pool);
+  size_t free_bytes = 0, total = 0;
+  if (cudaMemGetInfo(&free_bytes, &total)) free_bytes = total = 0;
+  return lun_fail(c, LUN_EMEM,
+                  "out of memory on cuda: %lld bytes wanted; tensors hold %lld, the largest free piece has %lld, the "
+                  "device has %lld left of %lld",
+                  (long long)bytes, (long long)p.used, (long long)p.largest_free, (long long)free_bytes,
+                  (long long)total);
+}
+
+void lun_cuda_free(lun_context *c, void *p, int64_t bytes) {
+  (void)bytes;
+  lun_pool_free(lun_cuda_of(c)->pool, p);
+}
+
+int64_t lun_cuda_cached(const lun_context *c) {
+  lun_pool_state p = lun_pool_read(lun_cuda_of(c)->pool);
+  return p.held - p.used;
+}
+
+void lun_cuda_flush(lun_context *c) { lun_pool_flush(lun_cuda_of(c)->pool); }

@@ -1,0 +1,48 @@
+/* lunette_device.h: devices that are found and loaded when they are first asked for, and what their backends say of
+** themselves beside lun_backend's part in running ops.
+*/
+#ifndef LUNETTE_DEVICE_H
+#define LUNETTE_DEVICE_H
+
+#include "lunette_backend.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- for programs ---- */
+/* Brings the device up; nothing of it is loaded before. LUN_EDEVICE, and the message says why not. */
+int lun_device_need(lun_context *c, lun_device d);
+/* What was found of the device, or why it cannot be used, in lines of "name: text", for people. */
+void lun_device_describe(lun_context *c, lun_device d, char *buf, size_t size);
+/* Waits for what was launched; its errors come out here at the latest. */
+int lun_device_sync(lun_context *c, lun_device d);
+/* Bytes held ready for reuse, in no tensor; and giving them back. */
+int64_t lun_device_cached(const lun_context *c, lun_device d);
+void lun_device_flush(lun_context *c, lun_device d);
+
+/* ---- for backends ---- */
+/* A backend that is a shared object exports one function of this name and type. Work is done in the order in which
+** it is asked for; a function that returns LUN_OK may leave it under way, except where the host reads the result. */
+typedef struct {
+  lun_backend base;              /* abi is LUN_DEVICE_ABI */
+  int (*open)(lun_context *c);   /* for a context; the message of a failure says why the device cannot be used */
+  void (*close)(lun_context *c); /* frees what open and the calls since have made */
+  int64_t (*cached)(const lun_context *c);
+  void (*flush)(lun_context *c);
+  int (*has_nan)(lun_call *c, lun_tensor *t, bool *out);    /* t: dense, floating */
+  void (*describe)(lun_context *c, char *buf, size_t size); /* lines of "name: text" */
+} lun_device_backend;
+
+#define LUN_DEVICE_ABI    (LUN_BACKEND_ABI * 1000 + 1)
+#define LUN_DEVICE_SYMBOL "lun_device_backend_get"
+typedef const lun_device_backend *(*lun_device_backend_fn)(void);
+
+/* Where a backend keeps what it has per context. */
+void **lun_device_slot(lun_context *c, lun_device d);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

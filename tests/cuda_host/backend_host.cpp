@@ -1,0 +1,147 @@
+/* backend_host.cpp: liblunette_cuda_host.so, a device "cuda" that is this machine's own memory and processor: the
+** program runs its scripts and recipes on it, slowly, with the kernels that a GPU would run. LUNETTE_CUDA_LIBRARY
+** names it.
+**
+** Its memory can be touched only while a kernel or a copy runs: whoever reads a tensor's elements on the host
+** crashes. LUNETTE_CUDA_HOST_BYTES in the environment: how much memory the device has, 4 GB unless said. */
+#include "cuda_host_state.h"
+#include "device/device.h"
+#include "device/pool.h"
+#include "gemm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+namespace {
+
+struct segment {
+  segment *next;
+  void *p;
+  int64_t bytes;
+};
+
+struct device {
+  lun_pool *pool;
+  int64_t total, mapped;
+  long copies;
+};
+
+segment *segments; /* of all contexts: a launch does not say whose it is */
+int opened;
+
+void protect(int how) {
+  for (segment *s = segments; s; s = s->next)
+    if (mprotect(s->p, (size_t)s->bytes, how)) abort();
+}
+
+void gate(bool open) {
+  if (open && opened++ == 0) protect(PROT_READ | PROT_WRITE);
+  if (!open && --opened == 0) protect(PROT_NONE);
+}
+
+/* What was never written reads as NaN. */
+bool get(void *self, int64_t bytes, void **out) {
+  device *d = static_cast<device *>(self);
+  if (bytes > d->total - d->mapped) return false;
+  void *p = mmap(nullptr, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) return false;
+  memset(p, 0xFF, (size_t)bytes);
+  if (!opened) mprotect(p, (size_t)bytes, PROT_NONE);
+  segments = new segment{segments, p, bytes};
+  d->mapped += bytes;
+  *out = p;
+  return true;
+}
+
+void put(void *self, void *p, int64_t bytes) {
+  device *d = static_cast<device *>(self);
+  for (segment **s = &segments; *s; s = &(*s)->next)
+    if ((*s)->p == p) {
+      segment *gone = *s;
+      *s = gone->next;
+      delete gone;
+      break;
+    }
+  munmap(p, (size_t)bytes);
+  d->mapped -= bytes;
+}
+
+device *of(const lun_context *c) {
+  return static_cast<device *>(*lun_device_slot(const_cast<lun_context *>(c), LUN_CUDA));
+}
+
+int open(lun_context *c) {
+  const char *said = getenv("LUNETTE_CUDA_HOST_BYTES");
+  device *d = new device{nullptr, said ? atoll(said) : (int64_t)4 << 30, 0, 0};
+  d->pool = lun_pool_open({d, get, put, nullptr});
+  if (!d->pool) {
+    delete d;
+    return lun_fail(c, LUN_EMEM, "no memory for the emulated device");
+  }
+  lun_cuda_host.gate = gate;
+  *lun_device_slot(c, LUN_CUDA) = d;
+  return LUN_OK;
+}
+
+void close(lun_context *c) {
+  lun_pool_close(of(c)->pool);
+  delete of(c);
+}
+
+int alloc(lun_context *c, int64_t bytes, void **out) {
+  device *d = of(c);
+  *out = lun_pool_alloc(d->pool, bytes);
+  if (*out) return LUN_OK;
+  lun_pool_state s = lun_pool_read(d->pool);
+  return lun_fail(c, LUN_EMEM, "out of memory on cuda: %lld bytes wanted; the device has %lld, tensors hold %lld",
+                  (long long)bytes, (long long)d->total, (long long)s.used);
+}
+
+void release(lun_context *c, void *p, int64_t) { lun_pool_free(of(c)->pool, p); }
+
+int copy(lun_context *c, void *dst, lun_device, const void *src, lun_device, int64_t bytes) {
+  gate(true);
+  memmove(dst, src, (size_t)bytes);
+  gate(false);
+  of(c)->copies++;
+  return LUN_OK;
+}
+
+int sync(lun_context *) { return LUN_OK; }
+
+int64_t cached(const lun_context *c) {
+  lun_pool_state s = lun_pool_read(of(c)->pool);
+  return s.held - s.used;
+}
+
+void flush(lun_context *c) { lun_pool_flush(of(c)->pool); }
+
+void describe(lun_context *c, char *buf, size_t size) {
+  snprintf(buf, size, "cuda: emulated on the host, for tests\ndevice memory: %.1f GB\n", (double)of(c)->total / 1e9);
+}
+
+const lun_device_backend backend = {
+    {LUN_DEVICE_ABI, "emulated", LUN_CUDA, lun_cuda_kernels, alloc, release, copy, sync},
+    open,
+    close,
+    cached,
+    flush,
+    lun_cuda_has_nan,
+    describe};
+
+} // namespace
+
+int lun_cuda_gemm_open(lun_call *c, const lun_cuda_product *p);
+
+int lun_cuda_gemm(lun_call *c, const lun_cuda_product *p) {
+  gate(true);
+  int st = lun_cuda_gemm_open(c, p);
+  gate(false);
+  return st;
+}
+
+extern "C" __attribute__((visibility("default"))) const lun_device_backend *lun_device_backend_get(void) {
+  return &backend;
+}

@@ -1,0 +1,224 @@
+-- device.lua: scripts on a device "cuda", against the CPU. Run with LUNETTE_CUDA_LIBRARY naming the emulated backend
+-- (backend_host.cpp), whose memory crashes the program where the host touches it, or a real one.
+local lunette = require "lunette"
+local t = require "tap"
+
+local CUDA = { device = "cuda" }
+
+-- Ops that wait for their kernel (tests/c/cuda_missing.def): a case that needs one is skipped. Any other failure is one.
+local waiting = {}
+for op in t.read(t.root .. "/tests/c/cuda_missing.def"):gmatch "MISSING%(([%w_]+)%)" do waiting[op] = true end
+
+local function case(name, fn)
+  local ok, problem = pcall(fn)
+  local op = not ok and tostring(problem):match "([%w_]+): there is no cuda kernel of it"
+  if op and waiting[op] then
+    print(("ok - %s # SKIP there is no kernel of %s yet"):format(name, op))
+  else
+    t.case(name, function() if not ok then error(problem, 0) end end)
+  end
+end
+
+-- The largest |a - b| over the largest |a|; of what is nearly 0 (means after a normalisation) over 0.01.
+local function apart(a, b)
+  local x, y = a:to("cpu", "f64"):reshape(-1), b:to("cpu", "f64"):reshape(-1)
+  if x:numel() == 0 then return 0 end
+  return (x - y):abs():max(1):item() / math.max(x:abs():max(1):item(), 0.01)
+end
+
+local function near(a, b, tolerance, what)
+  t.equal(b:shape(), a:shape())
+  local d = apart(a, b)
+  t.ok(d <= tolerance, ("%s: %.3g apart, allowed %.3g"):format(what, d, tolerance))
+end
+
+case("tensors are made, read, written and moved", function()
+  for _, dtype in ipairs { "f32", "bf16", "f64", "i64", "u8", "bool" } do
+    local x = lunette.tensor({ { 1, 0, 1 }, { 0, 1, 1 } }, { dtype = dtype, device = "cuda" })
+    t.equal(x:device(), "cuda")
+    t.equal(x:totable(), lunette.tensor({ { 1, 0, 1 }, { 0, 1, 1 } }, { dtype = dtype }):totable())
+    t.equal(x[{ 2, 1 }], lunette.tensor({ 0 }, { dtype = dtype })[{ 1 }])
+    t.equal(x:tobytes(), x:to("cpu"):tobytes())
+  end
+  t.equal(lunette.randn(3, 4, { device = "cuda", seed = 5 }):totable(), lunette.randn(3, 4, { seed = 5 }):totable())
+  local x = lunette.arange(1, 6, CUDA):reshape(2, 3)
+  x[{ 1, 2 }] = 9
+  x[{ {}, { 3, 3 } }] = lunette.tensor { { 7 }, { 8 } }
+  t.equal(x:totable(), { { 1, 9, 7 }, { 4, 5, 8 } })
+  t.equal(x[2]:totable(), { 4, 5, 8 })
+  t.equal(x:permute(2, 1):to("cpu"):totable(), { { 1, 4 }, { 9, 5 }, { 7, 8 } })
+  t.equal(x:to("cpu", "i64"):totable(), { { 1, 9, 7 }, { 4, 5, 8 } })
+  t.contains(tostring(x), "cuda")
+  t.equal(lunette.ones(1, CUDA):item(), 1)
+  local image = lunette.randn(2, 3, 4, 4):channels_last()
+  t.equal(image:to("cuda"):to("cpu"):permute(1, 3, 4, 2):is_dense(), true)
+end)
+
+case("a leaf moves in place", function()
+  local x = lunette.randn(2, 2, { requires_grad = true })
+  local before = x:totable()
+  t.equal(x:move("cuda"):device(), "cuda")
+  t.equal(x.requires_grad, true)
+  t.equal(x:totable(), before)
+  t.raises(function() (x * 2):move("cpu") end, "only a leaf")
+end)
+
+case("devices do not mix", function()
+  t.raises(function() return lunette.ones(2, CUDA) + lunette.ones(2) end, "move one with :to(\"cuda\")")
+end)
+
+case("gradients on the device are those of the CPU", function()
+  local function run(device)
+    local x = lunette.randn(5, 4, { seed = 1 }):to(device)
+    local w = lunette.randn(3, 4, { seed = 2 }):to(device)
+    w.requires_grad = true
+    local loss = lunette.ops.cross_entropy(lunette.ops.linear(x, w):relu(),
+      lunette.tensor({ 1, 2, 3, 1, 2 }, { dtype = "i64", device = device }))
+    loss:backward()
+    t.equal(w.grad:device(), device)
+    return loss, w.grad
+  end
+  local a, da = run "cpu"
+  local b, db = run "cuda"
+  near(a, b, 1e-5, "loss")
+  near(da, db, 1e-5, "gradient")
+end)
+
+case("trace_nan finds the op on the device", function()
+  local x = lunette.tensor({ 1, -1 }, CUDA)
+  lunette.debug.trace_nan(true)
+  local ok, message = pcall(function() return (x + 1):sqrt() - (x:sqrt()) end)
+  lunette.debug.trace_nan(false)
+  t.equal(ok, false)
+  t.contains(message, "sqrt: output y (2) holds NaN")
+end)
+
+-- Two steps of SimCLR of the smallest network, with the same draws on both devices.
+local function train(device, precision, batch)
+  local set = lunette.data.shapes { n = 2 * batch, size = 16, seed = 3 }
+  local encoder = lunette.models.conv4 { width = 4, seed = 1, device = device, precision = precision }
+  local method = lunette.ssl.simclr { encoder = encoder, projector = { 8, 4 }, temperature = 0.5, seed = 1 }
+  local loader <close> = lunette.data.loader { dataset = set, batch = batch, seed = 1, device = device,
+    augment = lunette.augment { preset = "symmetric", norm = { mean = { 0.5, 0.5, 0.5 }, std = { 0.25, 0.25, 0.25 } } } }
+  local optimizer = lunette.optim.sgd { params = method:named_parameters(), lr = 0.05, momentum = 0.9, weight_decay = 5e-4 }
+  local losses = {}
+  lunette.train { method = method, loader = loader, optimizer = optimizer, epochs = 1,
+    on_step = function(row) losses[#losses + 1] = row.loss end }
+  local state, buffers = method:state(), optimizer:state()
+  return { losses = losses, state = state, buffers = buffers, method = method, optimizer = optimizer,
+    features = require "lunette.models.features"(encoder, set.images, { batch = batch }), labels = set.labels }
+end
+
+local cpu, gpu
+
+case("SimCLR trains on the device as on the CPU", function()
+  cpu, gpu = train("cpu", "f32", 4), train("cuda", "f32", 4)
+  t.equal(#gpu.losses, 2)
+  for i, loss in ipairs(cpu.losses) do
+    t.ok(math.abs(loss - gpu.losses[i]) <= 1e-4 * math.abs(loss),
+      ("loss %d: %.9g on the CPU, %.9g on the device"):format(i, loss, gpu.losses[i]))
+  end
+  for name, value in pairs(cpu.state) do
+    t.equal(gpu.state[name]:device(), "cuda")
+    near(value, gpu.state[name], 2e-3, name)
+  end
+  for name, value in pairs(cpu.buffers) do
+    if name ~= "steps_taken" then t.equal(gpu.buffers[name]:device(), "cuda") end
+    near(value, gpu.buffers[name], 2e-3, name)
+  end
+end)
+
+case("the same run on the device gives the same bits", function()
+  local again = train("cuda", "f32", 4)
+  t.equal(again.losses, gpu.losses)
+  for name, value in pairs(gpu.state) do t.ok(value:tobytes() == again.state[name]:tobytes(), name) end
+end)
+
+case("a checkpoint of the device loads on the CPU and back", function()
+  local path = os.tmpname()
+  lunette.weights.save(path, gpu.state)
+  local loaded = lunette.weights.load(path)
+  os.remove(path)
+  cpu.method:load_state(loaded)
+  for name, value in pairs(gpu.state) do t.ok(value:tobytes() == cpu.method:state()[name]:tobytes(), name) end
+  gpu.method:load_state(loaded)
+  gpu.optimizer:load_state(cpu.optimizer:state(), 2)
+end)
+
+case("representations of the device are measured there", function()
+  t.equal(gpu.features:device(), "cuda")
+  local h = lunette.randn(24, 6, { seed = 4 }):abs()
+  local there = h:to("cuda")
+  local q, r = lunette.qscore.score(h, { epsilon = 1 }), lunette.qscore.score(there, { epsilon = 1 })
+  t.equal(r:device(), "cuda")
+  near(q, r, 1e-5, "Q-Score")
+end)
+
+-- Two steps of a method.
+local function steps(name, device)
+  local set = lunette.data.shapes { n = 8, size = 16, seed = 3 }
+  local given = { encoder = lunette.models.conv4 { width = 4, seed = 1, device = device }, seed = 1 }
+  for _, row in ipairs(lunette.ssl.methods) do
+    if row.name == name then
+      if row.settings.projector and name ~= "dino" then given.projector = { 8, 4 } end
+      if row.settings.queue then given.queue = 16 end
+      if row.settings.prototypes then given.prototypes = 6 end
+    end
+  end
+  local method = lunette.ssl[name](given)
+  local loader <close> = lunette.data.loader { dataset = set, batch = 4, seed = 1, device = device, views = 2,
+    augment = lunette.augment { preset = "symmetric" } }
+  lunette.train { method = method, loader = loader, epochs = 1,
+    optimizer = lunette.optim.sgd { params = method:named_parameters(), lr = 0.05, momentum = 0.9 } }
+  return method:state()
+end
+
+for _, row in ipairs(lunette.ssl.methods) do
+  case(row.name .. " takes the same steps on the device", function()
+    local a, b = steps(row.name, "cpu"), steps(row.name, "cuda")
+    for name, value in pairs(a) do near(value, b[name], 5e-3, name) end
+  end)
+end
+
+case("a recipe runs on the device, and its results are the CPU's", function()
+  local folder = t.folder()
+  t.write(folder .. "/recipe.lua", [[return { format = 1, name = "device", seed = 1,
+    data = { shapes = { kind = "shapes", n_train = 16, n_test = 8, size = 16, classes = 2 } },
+    model = { backbone = "conv4", width = 4, projector = { 8, 4 }, precision = "f32" },
+    stages = {
+      { name = "pretrain", task = "simclr", data = "shapes:train", epochs = 1, batch = 8, monitor = false,
+        optim = { kind = "sgd", lr = 0.06 }, augment = "symmetric" },
+      { name = "probe", task = "linear_probe", from = "pretrain", data = "shapes:train", test = "shapes:test", resamples = 10,
+        iterations = 5 },
+    } }]])
+  local results = {}
+  for _, device in ipairs { "cpu", "cuda" } do
+    local command = ("'%s' run '%s/recipe.lua' --set device=%s --out '%s/%s' --progress none 2>&1"):format(arg[-1], folder, device,
+      folder, device)
+    local pipe = io.popen(command)
+    local said = pipe:read "a"
+    if not pipe:close() then error(said, 0) end
+    results[device] = require "lunette.json".decode(t.read(folder .. "/" .. device .. "/results.json"))
+  end
+  t.contains(t.read(folder .. "/cuda/provenance.json"), '"cuda"')
+  t.ok(math.abs(results.cpu.pretrain.loss - results.cuda.pretrain.loss) < 1e-4, "loss")
+  t.equal(results.cuda.probe.top1, results.cpu.probe.top1)
+end)
+
+case("memory of the device is counted and comes back", function()
+  collectgarbage()
+  lunette.flush_memory("cuda")
+  local before = lunette.memory("cuda").live_bytes
+  local x = lunette.zeros(1000, CUDA)
+  t.equal(lunette.memory("cuda").live_bytes, before + 4000)
+  x:free()
+  t.equal(lunette.memory("cuda").live_bytes, before)
+  t.ok(lunette.memory("cuda").cached_bytes > 0, "freed bytes are kept for reuse")
+  lunette.memory_limit(before + 100, "cuda")
+  local ok, message = pcall(lunette.zeros, 1000, CUDA)
+  lunette.memory_limit(0, "cuda")
+  t.equal(ok, false)
+  t.contains(message, "out of memory on cuda: 4000 bytes wanted")
+end)
+
+t.finish()

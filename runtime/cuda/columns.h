@@ -86,7 +86,7 @@ static __device__ bool lun_fold_sums(const R *part, int64_t chunks, int64_t ch, 
   *k = (int64_t)blockIdx.x * LUN_FOLD_WIDE + t % LUN_FOLD_WIDE;
   double x = 0, y = 0;
   if (*k < ch) {
-    LUN_UNROLL(4)
+    LUN_UNROLL_BY(4)
     for (int64_t i = down; i < chunks; i += deep) {
       x += (double)part[2 * i * ch + *k];
       y += (double)part[(2 * i + 1) * ch + *k];

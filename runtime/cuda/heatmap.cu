@@ -31,7 +31,7 @@ static __global__ void channel_weights(const T *g, double *weight, int64_t n, in
     int64_t image = lun_quotient(i, channels);
     const T *from = g + image * pixels * channels + (i - image * channels);
     double sum = 0;
-    LUN_UNROLL(4)
+    LUN_UNROLL_BY(4)
     for (int64_t p = 0; p < pixels; p++) sum += (double)from[p * channels];
     weight[i] = sum;
   }

@@ -14,9 +14,12 @@
 #ifdef LUN_CUDA_HOST
 #include "cuda_host.h"
 #define LUN_UNROLL
+#define LUN_UNROLL_BY(times)
 #else
 #include <cuda_runtime.h>
-#define LUN_UNROLL _Pragma("unroll")
+#define LUN_PRAGMA(text)     _Pragma(#text)
+#define LUN_UNROLL           LUN_PRAGMA(unroll) /* in front of a loop over an array that shall stay in registers */
+#define LUN_UNROLL_BY(times) LUN_PRAGMA(unroll times)
 #define LUN_SHARED(type, name)                                                                                         \
   extern __shared__ __align__(16) unsigned char lun_shared_bytes[];                                                    \
   type *name = reinterpret_cast<type *>(lun_shared_bytes)

@@ -123,7 +123,7 @@ static __global__ void layer_gradient(const T *__restrict__ dy, const T *__restr
     R m = g.mean[i], r = g.rstd[i], sum = 0, dot = 0;
     pack<T, V> kept_g[HELD], kept_x[HELD];
     if constexpr (KEEP != 0) {
-      LUN_UNROLL(4)
+      LUN_UNROLL_BY(4)
       for (int q = 0; q < HELD; q++) {
         int64_t j = first + q * step;
         if (j >= g.d) continue;
@@ -152,7 +152,7 @@ static __global__ void layer_gradient(const T *__restrict__ dy, const T *__restr
     sum = lun_block_reduce<lun_sum>(sum, (R)0, shared) / (R)g.d;
     dot = lun_block_reduce<lun_sum>(dot, (R)0, shared) / (R)g.d;
     if constexpr (KEEP != 0) {
-      LUN_UNROLL(4)
+      LUN_UNROLL_BY(4)
       for (int q = 0; q < HELD; q++) {
         int64_t j = first + q * step;
         if (j < g.d) layer_dx<T, V>(kept_g[q], kept_x[q], g.gamma + j, m, r, sum, dot, to + j);
@@ -163,7 +163,7 @@ static __global__ void layer_gradient(const T *__restrict__ dy, const T *__restr
     }
   }
   if constexpr (KEEP != 0) {
-    LUN_UNROLL(4)
+    LUN_UNROLL_BY(4)
     for (int q = 0; q < HELD; q++) {
       int64_t j = first + q * step;
       if (j >= g.d) continue;

@@ -53,7 +53,7 @@ static __global__ void moments(const T *__restrict__ x, columns m, R *__restrict
   R n = 0, mean[V], m2[V];
   for (int v = 0; v < V; v++) mean[v] = m2[v] = 0;
   if (w.inside) {
-    LUN_UNROLL(4)
+    LUN_UNROLL_BY(4)
     for (int64_t r = w.from; r < w.stop; r += m.deep) {
       pack<T, V> p = lun_load<T, V>(x + r * m.ch + w.k);
       n += 1;
@@ -99,7 +99,7 @@ static __global__ void fold_moments(const R *part, int64_t chunks, int64_t chunk
   int64_t k = (int64_t)blockIdx.x * LUN_FOLD_WIDE + t % LUN_FOLD_WIDE;
   double n = 0, mean = 0, m2 = 0;
   if (k < ch) {
-    LUN_UNROLL(4)
+    LUN_UNROLL_BY(4)
     for (int64_t i = down; i < chunks; i += deep) {
       double here = (double)(i == chunks - 1 ? rows - i * chunk : chunk);
       merge(n, mean, m2, here, (double)part[2 * i * ch + k], (double)part[(2 * i + 1) * ch + k]);
@@ -138,7 +138,7 @@ static __global__ void normalize_rows(const T *__restrict__ x, const T *__restri
   column_walk w = lun_column_walk<V>(m, gridDim.y - 1 - blockIdx.y);
   if (!w.inside) return;
   affine_here<R, V> here(a, w.k);
-  LUN_UNROLL(4)
+  LUN_UNROLL_BY(4)
   for (int64_t r = w.from; r < w.stop; r += m.deep) {
     int64_t at = r * m.ch + w.k;
     pack<T, V> p = lun_load<T, V>(x + at), q, o;
@@ -243,7 +243,7 @@ static __global__ void gradient_sums(const T *__restrict__ x, const T *__restric
   for (int v = 0; v < V; v++) sum[v] = dot[v] = 0;
   if (w.inside) {
     affine_here<R, V> here(a, w.k);
-    LUN_UNROLL(4)
+    LUN_UNROLL_BY(4)
     for (int64_t r = w.from; r < w.stop; r += m.deep) {
       int64_t at = r * m.ch + w.k;
       pack<T, V> p = lun_load<T, V>(x + at), g = lun_load<T, V>(dy + at), o = g;
@@ -291,7 +291,7 @@ static __global__ void gradient_rows(const T *__restrict__ x, const T *__restric
   affine_here<R, V> here(a, w.k);
   R offset[V], slope[V];
   for (int v = 0; v < V; v++) offset[v] = bend[w.k + v], slope[v] = bend[m.ch + w.k + v];
-  LUN_UNROLL(2)
+  LUN_UNROLL_BY(2)
   for (int64_t r = w.from; r < w.stop; r += m.deep) {
     int64_t at = r * m.ch + w.k;
     pack<T, V> p = lun_load<T, V>(x + at), g = lun_load<T, V>(dy + at), o = g, to;

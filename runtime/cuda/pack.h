@@ -4,13 +4,6 @@
 
 #include "number.h"
 
-#ifdef LUN_CUDA_HOST
-#define LUN_UNROLL(n)
-#else
-#define LUN_UNROLL_(text) _Pragma(#text)
-#define LUN_UNROLL(n)     LUN_UNROLL_(unroll n)
-#endif
-
 /* p must be aligned to the whole pack. */
 template <class T, int V> struct alignas(sizeof(T) * V) pack { T v[V]; };
 template <class T, int V> static __device__ pack<T, V> lun_load(const T *p) {

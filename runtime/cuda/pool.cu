@@ -194,7 +194,7 @@ static __global__ void mean_of_pixels(const T *x, T *y, int64_t n, int64_t pixel
     const T *from = x + image * pixels * c + (i - image * packs) * V;
     R sum[V];
     for (int k = 0; k < V; k++) sum[k] = 0;
-    LUN_UNROLL(4)
+    LUN_UNROLL_BY(4)
     for (int64_t p = 0; p < pixels; p++) {
       pack<T, V> v = lun_load<T, V>(from + p * c);
       for (int k = 0; k < V; k++) sum[k] += number<T>::get(v.v[k]);

@@ -13,16 +13,6 @@ static inline __device__ double lun_sqrt(double x) { return sqrt(x); }
 /* Below every number that a score may have; finite, as differences from it are taken. */
 template <class T> static inline __device__ T lun_lowest(void) { return sizeof(T) == 4 ? (T)-1e30f : (T)-1e300; }
 
-/* In front of a loop over an array that shall stay in registers. */
-#ifdef __CUDACC__
-#define LUN_PRAGMA(text)  _Pragma(#text)
-#define LUN_UNROLL        LUN_PRAGMA(unroll)
-#define LUN_UNROLL_BY(by) LUN_PRAGMA(unroll by) /* in front of any other: so many times */
-#else
-#define LUN_UNROLL
-#define LUN_UNROLL_BY(by)
-#endif
-
 /* Runs the statements after `dtype` with T = float or double: the shape function has made sure of one of the two. */
 #define LUN_BY_REAL(dtype, ...)                                                                                        \
   do {                                                                                                                 \

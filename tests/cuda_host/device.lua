@@ -5,19 +5,7 @@ local t = require "tap"
 
 local CUDA = { device = "cuda" }
 
--- Ops that wait for their kernel (tests/c/cuda_missing.def): a case that needs one is skipped. Any other failure is one.
-local waiting = {}
-for op in t.read(t.root .. "/tests/c/cuda_missing.def"):gmatch "MISSING%(([%w_]+)%)" do waiting[op] = true end
-
-local function case(name, fn)
-  local ok, problem = pcall(fn)
-  local op = not ok and tostring(problem):match "([%w_]+): there is no cuda kernel of it"
-  if op and waiting[op] then
-    print(("ok - %s # SKIP there is no kernel of %s yet"):format(name, op))
-  else
-    t.case(name, function() if not ok then error(problem, 0) end end)
-  end
-end
+local case = t.case
 
 -- The largest |a - b| over the largest |a|; of what is nearly 0 (means after a normalisation) over 0.01.
 local function apart(a, b)

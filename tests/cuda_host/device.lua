@@ -99,8 +99,12 @@ end
 
 local cpu, gpu
 
+local function need_trained()
+  if not gpu then cpu, gpu = train("cpu", "f32", 4), train("cuda", "f32", 4) end
+end
+
 case("SimCLR trains on the device as on the CPU", function()
-  cpu, gpu = train("cpu", "f32", 4), train("cuda", "f32", 4)
+  need_trained()
   t.equal(#gpu.losses, 2)
   for i, loss in ipairs(cpu.losses) do
     t.ok(math.abs(loss - gpu.losses[i]) <= 1e-4 * math.abs(loss),
@@ -117,12 +121,14 @@ case("SimCLR trains on the device as on the CPU", function()
 end)
 
 case("the same run on the device gives the same bits", function()
+  need_trained()
   local again = train("cuda", "f32", 4)
   t.equal(again.losses, gpu.losses)
   for name, value in pairs(gpu.state) do t.ok(value:tobytes() == again.state[name]:tobytes(), name) end
 end)
 
 case("a checkpoint of the device loads on the CPU and back", function()
+  need_trained()
   local path = os.tmpname()
   lunette.weights.save(path, gpu.state)
   local loaded = lunette.weights.load(path)
@@ -134,6 +140,7 @@ case("a checkpoint of the device loads on the CPU and back", function()
 end)
 
 case("representations of the device are measured there", function()
+  need_trained()
   t.equal(gpu.features:device(), "cuda")
   local h = lunette.randn(24, 6, { seed = 4 }):abs()
   local there = h:to("cuda")

@@ -58,6 +58,9 @@ local function convert(value, state, place, line, path)
     local problem = string_problem(value)
     if problem then state.errors:add(here, "%s is %s", key_text(path), problem) end
     here.value = value
+  elseif kind == "userdata" then -- too long a string, see lunette.recipe.sandbox
+    state.errors:add(here, "%s is %s", key_text(path), tostring(value))
+    here.value = false
   elseif kind ~= "table" then
     state.errors:add(here, "%s is a %s; a recipe holds only strings, numbers, booleans and tables", key_text(path), kind)
     here.value = false
@@ -90,9 +93,12 @@ local function convert(value, state, place, line, path)
         end
       elseif math.type(key) == "integer" and key >= 1 and key <= count then
         integers = integers + 1
+      elseif type(key) == "userdata" then
+        state.errors:add(here, "%s has a key that is %s", key_text(path), tostring(key))
+        return here
       else
-        state.errors:add(here, "%s has the key %s; keys are names or the positions 1..n without gaps", key_text(path),
-          tostring(key))
+        local text = (type(key) == "number" or type(key) == "boolean") and tostring(key) or "a " .. type(key)
+        state.errors:add(here, "%s has the key %s; keys are names or the positions 1..n without gaps", key_text(path), text)
         return here
       end
       path[#path + 1] = key

@@ -1,0 +1,170 @@
+#!/bin/sh
+# Strangers' recipes from outside: every known attack is refused in time, the process that evaluates them can do nothing
+# else, and paths and texts of a recipe stay where they belong. usage: jail.sh PROGRAM
+program=${1:?usage: jail.sh PROGRAM}
+case $program in /*) ;; *) program=$PWD/$program ;; esac
+here=$(cd "$(dirname "$0")" && pwd)
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+# shellcheck disable=SC2046 # a list of options
+"${CC:-cc}" -O1 -Wall -Wextra -I"$here/../../bindings" $(pkg-config --cflags lua5.4) -o "$folder/support" \
+  "$here/jail_support.c" "$here/../../bindings/jail_confine.c" || exit 1
+cd "$folder" || exit 1
+passed=0 failed=0
+
+result() { # result NAME yes|no [FILE...]: the files are shown where it is no
+  if [ "$2" = yes ]; then
+    passed=$((passed + 1))
+    echo "ok - $1"
+  else
+    failed=$((failed + 1))
+    echo "not ok - $1"
+    shift 2
+    for file; do sed 's/^/#   /' "$file"; done
+  fi
+}
+# expect NAME CODE OUT ERR COMMAND...: the exit code, and shell patterns that all of stdout and stderr must match. Nothing
+# here may take long, however busy the machine is.
+expect() {
+  name=$1 code=$2 out=$3 err=$4
+  shift 4
+  timeout -k 5 60 "$@" >out 2>err </dev/null
+  got=$?
+  out_text=$(cat out) err_text=$(cat err) ok=yes
+  [ "$got" = "$code" ] || ok=no
+  case $out_text in $out) ;; *) ok=no ;; esac
+  case $err_text in $err) ;; *) ok=no ;; esac
+  [ $ok = yes ] || echo "# exit code $got, expected $code; stdout and stderr:"
+  result "$name" $ok out err
+}
+attack() { # attack NAME PATTERN TEXT: the recipe is refused with one line
+  printf '%s\n' "$3" >attack.lua
+  expect "attack: $1" 2 "" "attack.lua:*$2*" "$program" check attack.lua
+}
+
+# ---- what can be reached, what can be done ----
+
+"$folder/support" calls >calls
+result "system calls of a jailed process" "$([ $? = 0 ] && [ "$(grep -c '^ok' calls)" -gt 20 ] && echo yes || echo no)" calls
+
+attack "an endless loop" "gave up after 2000000 instructions" 'while true do end'
+attack "a loop in a coroutine" "'coroutine' is not defined" 'coroutine.wrap(function() while true do end end)()'
+attack "pcall around a loop" "'pcall' is not defined" 'while true do pcall(function() while true do end end) end'
+attack "xpcall with a handler that loops" "'xpcall' is not defined" 'xpcall(error, function() while true do end end)'
+attack "a finalizer that loops" "'setmetatable' is not defined" 'setmetatable({}, { __gc = function() while true do end end })'
+attack "a pattern that backtracks" "attempt to call a nil value" 'return ("a"):rep(30):find(("a?"):rep(30) .. ("a"):rep(30))'
+attack "table.move over everything" "attempt to call a nil value" 'table.move({}, 1, 1 << 50, 2)'
+attack "table.insert into a huge length" "'setmetatable' is not defined" \
+  'table.insert(setmetatable({}, { __len = function() return 1 << 50 end }), 1, 1)'
+attack "a string of nothing, often" "longer than 65536 bytes" 'return { x = string.rep("", 1 << 50) }'
+attack "a quadratic search" "attempt to call a nil value" 'return { x = ("a"):rep(60000):find(("a"):rep(30000) .. "b", 1, true) }'
+attack "a long string" "longer than 65536 bytes" 'return { x = string.rep("x", 1 << 30) }'
+attack "a table bomb" "gave up after 2000000 instructions" 'local x = {} while true do x = { x, x, x, x } end'
+attack "a list bomb" "needs more than 64 MB of memory" 'local x = {} for i = 1, 1e9 do x[i] = ("y"):rep(60000) end return x'
+attack "a string bomb" "needs more than 64 MB of memory" 'local x = "x" while true do x = x .. x end'
+attack "a nested table bomb" "more than 10000 keys" \
+  'local a = {} for i = 1, 9 do a = { a, a, a, a, a, a, a, a } end return { a = a }'
+attack "the strings of everybody" "'getmetatable' is not defined" 'getmetatable("").__index = function() end'
+attack "work that no count sees" "was stopped" 'local x = ("x"):rep(60000) while true do x = x:upper() end'
+printf '\033Lua' >attack.lua
+expect "attack: bytecode" 2 "" "attack.lua: is compiled Lua; a recipe is text" "$program" check attack.lua
+for name in os io debug require load dofile print collectgarbage; do
+  attack "$name" "'$name' is not defined" "return { x = $name }"
+done
+expect "the argument that starts the jailed process is of no use to others" 2 "" "*--jail is how the program starts itself*" \
+  "$program" --jail
+
+# ---- what the process did, seen from the system ----
+
+cat >good.lua <<'RECIPE'
+return {
+  format = 1, name = "good", seed = 1, about = ("%99.99f %g"):format(1e308 * 1.5, 2 ^ 0.5),
+  data = { shapes = { kind = "shapes", n_train = 48, n_test = 24, size = 8 } },
+  model = { width = 4, projector = { 8, 8 }, precision = "f32" },
+  stages = {
+    { name = "pretrain", task = "simclr", data = "shapes:train", epochs = 1, batch = 16, augment = "symmetric", monitor = false,
+      optim = { kind = "sgd", lr = 0.06 } },
+  },
+}
+RECIPE
+expect "a good recipe" 0 "*recipe 'good' is valid*" "" "$program" check good.lua
+if ! command -v strace >/dev/null 2>&1; then
+  echo "ok - no call after the jail is closed # SKIP strace is not installed"
+elif ! strace -o probe true 2>/dev/null; then
+  echo "ok - no call after the jail is closed # SKIP strace may not trace here"
+else
+  # The leak search of a sanitized build cannot run under strace.
+  ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" timeout 120 strace -f -o trace "$program" check good.lua >out 2>err
+  pid=$(awk '/PR_SET_SECCOMP|seccomp\(/ {print $1; exit}' trace)
+  awk -v pid="${pid:-none}" '$1 == pid && closed {print} $1 == pid && /PR_SET_SECCOMP|seccomp\(/ {closed = 1}' trace >after
+  awk -v pid="${pid:-none}" '$1 == pid && !/execve/ {print}' trace >child
+  result "strace: after it is closed, the jailed process writes and exits, and nothing else" \
+    "$([ "$(grep -c 'write(1' after)" -ge 2 ] && [ "$(grep -c 'exit_group(0)' after)" = 1 ] \
+      && ! grep -qvE ' (write\(1,|<\.\.\. write resumed>|exit_group\(0\)|\+\+\+ exited with 0)' after && echo yes || echo no)" after err
+  result "strace: it opens nothing in the folder, and no file for writing" \
+    "$(! grep -E 'open' child | grep -qE 'O_WRONLY|O_RDWR|O_CREAT|good\.lua' && echo yes || echo no)" child
+fi
+
+"$folder/support" without-seccomp "$program" check good.lua >out 2>err
+result "without seccomp a recipe is refused" \
+  "$([ $? = 2 ] && grep -q 'seccomp: Operation not permitted.*add --trust' err && [ "$(grep -c . err)" = 1 ] && echo yes || echo no)" out err
+for command in check "run --out refused"; do
+  # shellcheck disable=SC2086 # words
+  expect "... by $command too" 2 "" "*add --trust*" "$folder/support" without-seccomp "$program" $command good.lua
+done
+result "... and no run directory was made" "$([ -e refused ] && echo no || echo yes)"
+expect "... but not with --trust" 0 "*is valid*" "" "$folder/support" without-seccomp "$program" check --trust good.lua
+expect "... which diff knows as well" 0 "*equal*" "" "$folder/support" without-seccomp "$program" diff --trust good.lua good.lua
+attack_trusted() {
+  printf '%s\n' "$2" >attack.lua
+  expect "trusted, still bounded: $1" 2 "" "attack.lua:*$3*" "$folder/support" without-seccomp "$program" check --trust attack.lua
+}
+attack_trusted "a loop" 'while true do end' "gave up after"
+attack_trusted "work that no count sees" 'local x = ("x"):rep(60000) while true do x = x:upper() end' "was stopped"
+attack_trusted "memory" 'local x = "x" while true do x = x .. x end' "64 MB of memory"
+attack_trusted "names" 'return os' "'os' is not defined"
+
+# ---- interrupts ----
+
+echo 'local x = ("x"):rep(60000) while true do x = x:upper() end' >long.lua
+jailed_child() { # of process $1, once it is closed in: its id in $child
+  tries=0 child=
+  while [ -z "$child" ] && [ $tries -lt 2000 ]; do
+    for status in /proc/[0-9]*/status; do
+      if grep -qs "^PPid:[[:space:]]*$1\$" "$status" && grep -qs '^Seccomp:[[:space:]]*2' "$status"; then
+        child=${status#/proc/} child=${child%/status}
+      fi
+    done
+    tries=$((tries + 1))
+  done
+}
+gone() { # within a few seconds
+  tries=0
+  while [ -d "/proc/$1" ] && ! grep -qs '^State:[[:space:]]*Z' "/proc/$1/status" && [ $tries -lt 50 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+  done
+  [ -d "/proc/$1" ] && ! grep -qs '^State:[[:space:]]*Z' "/proc/$1/status" && return 1
+  return 0
+}
+patient='require("lunette.recipe.sandbox").limits.milliseconds = 50000
+  local ok, list = lunette.recipe.check("long.lua") print(ok, list)'
+"$program" -e "$patient" >out 2>err </dev/null &
+run=$!
+jailed_child $run
+kill -INT $run
+wait $run
+got=$?
+result "Ctrl-C during an evaluation: exit code 130, got $got" "$([ -n "$child" ] && [ $got = 130 ] && echo yes || echo no)" out err
+result "... and the jailed process is gone" "$(gone "${child:-0}" && echo yes || echo no)"
+"$program" -e "$patient" >out 2>err </dev/null &
+run=$!
+jailed_child $run
+kill -KILL $run
+wait $run 2>/dev/null
+result "a program that is killed takes the jailed process along" "$([ -n "$child" ] && gone "${child:-0}" && echo yes || echo no)" out err
+
+# ---- paths and texts of a recipe ----
+#PATHS
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -2,6 +2,8 @@
 --- `pack`.
 
 local datafiles = require "lunette.recipe.datafiles"
+local errors = require "lunette.recipe.errors"
+local needs = require "lunette.recipe.needs"
 local progress = require "lunette.recipe.progress"
 local recipe = require "lunette.recipe"
 local runner = require "lunette.recipe.run"
@@ -200,17 +202,23 @@ local function check_command(path, options, host, out, err)
   end
   local hash = sys.sha256(recipe.canonical(config))
   out(("%s: recipe '%s' is valid, configuration %s"):format(path, config.name, hash:sub(1, 8)))
-  if config.about ~= "" then out("  " .. config.about) end
+  -- What the recipe says of itself stays within its own lines.
+  for line in config.about:gmatch("[^\n]+") do out("  " .. errors.printable(line)) end
   for i = 1, #info.sources - 1 do out("  extends " .. info.sources[i].relative) end
   describe_reads(config, datafiles.root(options.data_root), out)
-  out(("  writes  %s/"):format(rundir.default_path(config, hash):gsub("^runs/[^-]+", "runs/<time>")))
+  out(("  writes  %s/ (at most %g GB)"):format(rundir.default_path(config, hash):gsub("^runs/[^-]+", "runs/<time>"), needs.disk_gb(config)))
   describe_stages(config, out)
-  local lacking = require("lunette.recipe.needs").problem(config, host.program and host.program.version)
+  local lacking = needs.problem(config, host.program and host.program.version)
   if lacking then out("  note: " .. lacking) end
   return 0
 end
 
 local function report_command(dir, out, err)
+  local link = rundir.link_out(dir)
+  if link then
+    err("lunette report: " .. link)
+    return 2
+  end
   if sweep.is_sweep(dir) then
     local ok, path = pcall(sweep.report, dir)
     if not ok then

@@ -79,8 +79,8 @@ expect "the argument that starts the jailed process is of no use to others" 2 ""
 cat >good.lua <<'RECIPE'
 return {
   format = 1, name = "good", seed = 1, about = ("%99.99f %g"):format(1e308 * 1.5, 2 ^ 0.5),
-  data = { shapes = { kind = "shapes", n_train = 48, n_test = 24, size = 8 } },
-  model = { width = 4, projector = { 8, 8 }, precision = "f32" },
+  data = { shapes = { kind = "shapes", n_train = 48, n_test = 24, size = 16 } },
+  model = { backbone = "conv4", width = 8, projector = { 8, 8 } },
   stages = {
     { name = "pretrain", task = "simclr", data = "shapes:train", epochs = 1, batch = 16, augment = "symmetric", monitor = false,
       optim = { kind = "sgd", lr = 0.06 } },
@@ -165,6 +165,102 @@ wait $run 2>/dev/null
 result "a program that is killed takes the jailed process along" "$([ -n "$child" ] && gone "${child:-0}" && echo yes || echo no)" out err
 
 # ---- paths and texts of a recipe ----
-#PATHS
+
+mkdir -p root/cifar outside root/pictures
+head -c 6146 /dev/zero >outside/secret.bin
+ln -s ../../outside/secret.bin root/cifar/train.bin
+head -c 6146 /dev/zero >root/cifar/test.bin
+ln -s ../outside root/linked
+cifar() { # cifar PATH TRAIN-FILE >FILE
+  sed -e "s|shapes = {.*|c = { kind = \"cifar10\", path = \"$1\", files = { train = { \"$2\" }, test = { \"test.bin\" } } } },|" \
+    -e 's/shapes:/c:/; s/batch = 16/batch = 2/' good.lua
+}
+refused() { # refused NAME CODE PATTERN PATH TRAIN-FILE
+  cifar "$4" "$5" >path.lua
+  rm -rf made
+  expect "$1" "$2" "" "*$3*" "$program" run --data-root root --out made path.lua
+  result "... and nothing was made" "$([ -e made ] && echo no || echo yes)"
+}
+refused "a data path through '..'" 2 "leaves its folder through '..'" ../outside secret.bin
+refused "a file through '..'" 2 "leaves its folder through '..'" cifar ../../outside/secret.bin
+refused "an absolute path" 2 "is absolute" /etc passwd
+refused "a path from the home folder" 2 "is absolute" '~' .bashrc
+refused "a URL" 2 "is a URL" http://example.org x
+refused "a path with a newline" 2 "has a control character" 'a\\nb' x
+refused "a file that is a link out of the data root" 3 "is a link out of the data root" cifar train.bin
+refused "a folder that is a link out of the data root" 3 "is a link out of the data root" linked secret.bin
+for class in a b; do
+  mkdir -p root/pictures/train/$class
+  "$program" -e "for i = 1, 4 do lunette.image.write('root/pictures/train/$class/' .. i .. '.png', lunette.rand(3, 16, 16)) end"
+done
+sed -e 's|shapes = {.*|p = { kind = "folder", path = "pictures", size = 16 } },|' -e 's/shapes:/p:/; s/batch = 16/batch = 2/' good.lua >pictures.lua
+expect "a folder of pictures" 0 "*" "" "$program" run --progress none --data-root root --out folder_run pictures.lua
+cp root/pictures/train/a/1.png outside/9.png
+ln -s ../../../../outside/9.png root/pictures/train/a/9.png
+expect "a picture that is a link out of the data root" 3 "" "*a/9.png' is a link out of the data root*" \
+  "$program" run --data-root root --out made pictures.lua
+rm root/pictures/train/a/9.png
+ln -s ../../../outside root/pictures/train/c
+expect "a class that is a link out of the data root" 3 "" "*is a link out of the data root*" \
+  "$program" run --data-root root --out made pictures.lua
+
+sed 's/name = "good"/name = "..\/..\/x"/' good.lua >name.lua
+expect "a name with a path in it" 2 "" "*'name' must be small letters*" "$program" run name.lua
+sed 's/name = "pretrain"/name = "..\/x"/' good.lua >name.lua
+expect "a stage's name with a path in it" 2 "" "*must be small letters*" "$program" run name.lua
+printf 'return { extends = "outside_base.lua" }' >extends.lua
+ln -s /etc/hostname outside_base.lua
+expect "a base that is a link out of the folder" 2 "" "*is a link out of the recipe's folder*" "$program" check extends.lua
+
+expect "a run" 0 "*" "" "$program" run --progress none --out own good.lua
+echo keep >victim.txt
+for place in metrics.jsonl log.txt lock checkpoints/pretrain/e0009 figures/data; do
+  rm -rf stranger && cp -r own stranger && rm -rf "stranger/$place"
+  sed -i 's/"finished"/"interrupted"/' stranger/status.json
+  case $place in checkpoints* | figures*) mkdir -p target && echo keep >target/x && link=$folder/target ;; *) link=$folder/victim.txt ;; esac
+  ln -s "$link" "stranger/$place"
+  for command in resume report verify; do
+    expect "$command of a run directory whose $place is a link out of it" 2 "" "*$place' is a link out of the run directory*" \
+      "$program" $command stranger
+  done
+  result "... and what it leads to is as it was" "$([ "$(cat victim.txt)" = keep ] && [ "$(cat target/x 2>/dev/null || echo keep)" = keep ] \
+    && echo yes || echo no)"
+done
+
+# shellcheck disable=SC2016 # Lua, not the shell
+sed -e 's|about = .*|about = "first\\n\\tsecond <script>alert(1)</script>",|' -e 's|^}$|  report = { title = "<script>alert(1)</script> \&amp; \\"x\\"" } }|' \
+  good.lua >texts.lua
+expect "check shows a text of many lines indented" 0 "*valid*
+  first
+  *second*" "" "$program" check texts.lua
+result "... and no control character" "$(LC_ALL=C grep -q "$(printf '[\001-\011\013-\037\177]')" out && echo no || echo yes)" out
+expect "a run with markup in its title" 0 "*" "" "$program" run --progress none --out texts texts.lua
+result "... has it as text in its report" "$(grep -q '&lt;script&gt;alert(1)&lt;/script&gt; &amp;amp;' texts/report.html \
+  && ! grep -qi '<script' texts/report.html && echo yes || echo no)"
+for text in '\\27[31m' '\\u{9b}31m' '\\u{202e}x' '\\7' '\\r'; do
+  sed "s|about = .*|about = \"$text\",|" good.lua >control.lua
+  expect "a text with the control character $text" 2 "" "*'about' is a string with a *" "$program" check control.lua
+  result "... which does not reach the terminal" "$(LC_ALL=C grep -q "$(printf '[\001-\011\013-\037\177\233]')" err && echo no || echo yes)" err
+done
+printf 'return { ["a\033[31m"] = 1, x\033]0;title\007 = 2 }\n' >control.lua
+expect "a mistake next to control characters" 2 "" "control.lua:1: *" "$program" check control.lua
+result "... does not send them to the terminal" "$(LC_ALL=C grep -q "$(printf '[\001-\011\013-\037\177]')" err && echo no || echo yes)" err
+
+# ---- sizes ----
+
+too_large() { # too_large NAME PATTERN SED
+  sed "$3" good.lua >large.lua
+  expect "$1" 2 "" "*$2*" "$program" check large.lua
+}
+too_large "a batch without end" "batch' must be at most 65536" 's/batch = 16/batch = 1000000/'
+too_large "epochs without end" "epochs' must be at most 100000" 's/epochs = 1,/epochs = 1000000000,/'
+too_large "images without end" "n_train' must be at most 10000000" 's/n_train = 48/n_train = 1 << 40/'
+too_large "images that no memory holds" "at most 69 are possible" 's/n_train = 48, n_test = 24, size = 16/n_train = 9000000, size = 512/'
+too_large "disk without end" "disk_gb' must be at most 1000" 's/^  format = 1,/  format = 1, needs = { disk_gb = 1e6 },/'
+sed 's/^  format = 1,/  format = 1, needs = { disk_gb = 0.0001 },/; s/epochs = 1,/epochs = 9, save = { keep = 9 },/' good.lua >disk.lua
+expect "check says how much a run may write" 0 "*writes  runs/*(at most 0.0001 GB)*" "" "$program" check disk.lua
+expect "a run that would fill the disk ends at its first checkpoint" 1 "*" "*the run would take * GB of disk, and needs.disk_gb allows 0.0001*" \
+  "$program" run --progress none --out disk disk.lua
+
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

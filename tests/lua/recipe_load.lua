@@ -103,6 +103,11 @@ t.case("the value: pure, finite, of bounded size", function()
   t.contains(text_errors [[return { a = "\255" }]], "not UTF-8")
   t.contains(text_errors [[return { a = "\27[31m" }]], "control character")
   t.contains(text_errors [[return { ["\27"] = 1 }]], "control character")
+  t.contains(text_errors [[return { a = "x\u{9b}31m" }]], "control character")
+  t.contains(text_errors [[return { a = "x\u{202e}y" }]], "mark of writing direction")
+  t.contains(text_errors [[return { a = "x\u{2066}y" }]], "mark of writing direction")
+  t.contains(text_errors "return { a = \u{202e}\u{9b} }", [[near '<\226>']])
+  t.equal(value_of [[return { a = "Gr\u{fc}\u{df}e, \u{2014} \u{65e5}\u{672c}\tx\ny" }]].a, "Grüße, — 日本\tx\ny")
   t.contains(text_errors [[return { a = "a\0b" }]], "control character")
 end)
 
@@ -320,6 +325,9 @@ t.case("extends: mistakes", function()
     ["deep.lua"] = 'return { extends = "sub/inner.lua" }',
     ["sub/inner.lua"] = 'return { extends = "../chain0.lua" }',
     ["table.lua"] = "return { extends = {} }",
+    ["dot.lua"] = 'return { extends = "./chain0.lua" }',
+    ["slashes.lua"] = 'return { extends = "x//chain0.lua" }',
+    ["newline.lua"] = 'return { extends = "x\\ny.lua" }',
   }
   for i = 1, 12 do t.write(("%s/chain%d.lua"):format(root, i), ('return { extends = "chain%d.lua" }'):format(i - 1)) end
   os.execute(("ln -s /etc/hostname '%s/out.lua'"):format(root))
@@ -340,6 +348,9 @@ t.case("extends: mistakes", function()
   t.contains(problems "table.lua", "must be a file name, got a table")
   t.contains(problems "taken.lua", "that name is taken")
   t.contains(problems "broken.lua", "bad.lua:2: unexpected symbol near '='")
+  t.contains(problems "dot.lua", "has an empty part or a part '.'")
+  t.contains(problems "slashes.lua", "has an empty part or a part '.'")
+  t.contains(problems "newline.lua", "has a control character")
   t.contains(problems "link.lua", "is a link out of the recipe's folder")
   t.contains(problems "chain12.lua", "more than 8 bases in a row")
   t.equal(problems "chain8.lua", "")

@@ -1,5 +1,5 @@
---- What a recipe's text can reach: pure functions, no more. Runs inside the jailed process alone, which lua/lunette knows
---- nothing of; what a wrapper here needs is a local, because the globals are taken away afterwards.
+--- What a recipe's text can reach: pure functions, no more. Runs inside the jailed process alone (bindings/jail.c); what
+--- a wrapper here needs is a local, because the globals are taken away afterwards.
 --
 -- string_bytes: of one string that a library function builds. Returns the environment, and the methods of strings.
 

@@ -16,13 +16,14 @@ sandbox.limits = {
 --- true: evaluate also where the system cannot lock the process in (no seccomp). `--trust` sets it.
 sandbox.trust = false
 
-local ALLOWED = "math (without random), string.format/rep/lower/upper, table.concat, ipairs, tonumber, tostring"
+--- What a recipe can call, in words; see environment.lua.
+sandbox.allowed = "math (without random), string.format/rep/lower/upper, table.concat, ipairs, tonumber, tostring"
 
 local function located(message)
   message = message:match("^[^\n]*")
   local line, rest = message:match("^recipe:(%d+): (.*)$")
   rest = (rest or message):gsub("^environment:%d+: ", "")
-  if line and rest:find("^attempt to") and rest:find("nil value") then rest = rest .. "; a recipe has only " .. ALLOWED end
+  if line and rest:find("^attempt to") and rest:find("nil value") then rest = rest .. "; a recipe has only " .. sandbox.allowed end
   return { line = math.tointeger(tonumber(line)), message = rest }
 end
 

@@ -88,6 +88,10 @@ return {
 }
 RECIPE
 expect "a good recipe" 0 "*recipe 'good' is valid*" "" "$program" check good.lua
+"$program" check good.lua >out 2>err <&-
+result "... also where standard input is closed" "$([ $? = 0 ] && grep -q 'is valid' out && echo yes || echo no)" out err
+"$program" run --progress none --out closed good.lua <&- >&- 2>&-
+result "... or everything" "$([ $? = 0 ] && grep -q '"finished"' closed/status.json && echo yes || echo no)" closed/log.txt
 if ! command -v strace >/dev/null 2>&1; then
   echo "ok - no call after the jail is closed # SKIP strace is not installed"
 elif ! strace -o probe true 2>/dev/null; then
@@ -159,6 +163,13 @@ wait $run
 got=$?
 result "Ctrl-C during an evaluation: exit code 130, got $got" "$([ -n "$child" ] && [ $got = 130 ] && echo yes || echo no)" out err
 result "... and the jailed process is gone" "$(gone "${child:-0}" && echo yes || echo no)"
+LUA_INIT='require("lunette.recipe.sandbox").limits.milliseconds = 50000' "$program" check long.lua >out 2>err </dev/null &
+run=$!
+jailed_child $run
+kill -TERM $run
+wait $run
+got=$?
+result "SIGTERM during a check: exit code 143, got $got" "$([ -n "$child" ] && [ $got = 143 ] && gone "$child" && echo yes || echo no)" out err
 "$program" -e "$patient" >out 2>err </dev/null &
 run=$!
 jailed_child $run

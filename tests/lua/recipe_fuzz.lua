@@ -5,14 +5,7 @@ local lines = require "lunette.recipe.lines"
 local recipe = require "lunette.recipe"
 local tokens = require "lunette.recipe.tokens"
 
--- A process for every text, but for the same one only once; and the machine may be busy.
-local sandbox = require "lunette.recipe.sandbox"
-local evaluate, known = sandbox.evaluate, {}
-sandbox.limits.milliseconds = 60000
-function sandbox.evaluate(text)
-  known[text] = known[text] or table.pack(evaluate(text))
-  return table.unpack(known[text], 1, known[text].n)
-end
+require("recipe_support").evaluate_once()
 
 local TEXT = t.read(t.root .. "/examples/quickstart.lua")
 

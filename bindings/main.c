@@ -4,6 +4,7 @@
 ** lacking, 5 NaN where none may be, 130 and 143 interrupted; subcommands add their own (lunette.cli).
 */
 #include "binding.h"
+#include "jail.h"
 #include "version.h"
 #include "repl.h"
 
@@ -338,6 +339,7 @@ static void with_short_barriers(char **argv) {
 }
 
 int main(int argc, char **argv) {
+  if (argc == 2 && !strcmp(argv[1], "--jail")) return lunb_jail_main(); /* before anything is opened or set up */
   with_short_barriers(argv);
   signal(SIGXFSZ,
          SIG_IGN); /* a file over the limit (ulimit -f) is then a failed write with a message, as a full disk is */

@@ -2,10 +2,13 @@
 --- `pack`.
 
 local datafiles = require "lunette.recipe.datafiles"
+local errors = require "lunette.recipe.errors"
+local needs = require "lunette.recipe.needs"
 local progress = require "lunette.recipe.progress"
 local recipe = require "lunette.recipe"
 local runner = require "lunette.recipe.run"
 local rundir = require "lunette.recipe.rundir"
+local sandbox = require "lunette.recipe.sandbox"
 local schema = require "lunette.recipe.schema"
 local suggest = require "lunette.suggest"
 local sweep = require "lunette.recipe.sweep"
@@ -23,6 +26,7 @@ local OPTIONS = {
   ["--dry-run"] = { key = "dry_run", doc = "write nothing: print settings, layers, memory, time, what is read and written" },
   ["--rerun"] = { key = "rerun", doc = "repeat the run beside it, and compare metrics, results and weights bit for bit" },
   ["--data-root"] = { key = "data_root", value = "DIR", doc = "where data paths start (default: $LUNETTE_DATA, else here)" },
+  ["--trust"] = { key = "trust", doc = "evaluate the recipe also where this system cannot lock its process in (no seccomp)" },
   ["--progress"] = { key = "progress", value = "MODE", choices = progress.modes, doc = "auto, bar, plain or none" },
 }
 
@@ -32,14 +36,14 @@ local ORDER = { "run", "check", "resume", "sweep", "report", "diff", "verify", "
 -- an option means here where that is not what it means elsewhere.
 local COMMANDS = {
   run = { argument = "RECIPE", what = "a recipe",
-    options = { "--out", "--set", "--smoke", "--dry-run", "--progress", "--data-root" },
+    options = { "--out", "--set", "--smoke", "--dry-run", "--progress", "--data-root", "--trust" },
     doc = "run a recipe or a bundle, or a run directory anew" },
-  check = { argument = "RECIPE", what = "a recipe", options = { "--set", "--smoke", "--data-root" },
+  check = { argument = "RECIPE", what = "a recipe", options = { "--set", "--smoke", "--data-root", "--trust" },
     doc = "say what is wrong with a recipe, or what it would do" },
   resume = { argument = "DIR", what = "a run directory", options = { "--progress", "--data-root" },
     doc = "go on with a run or a sweep that was stopped" },
   sweep = { argument = "RECIPE", what = "a recipe",
-    options = { "--grid", "--seeds", "--out", "--set", "--smoke", "--progress", "--data-root" },
+    options = { "--grid", "--seeds", "--out", "--set", "--smoke", "--progress", "--data-root", "--trust" },
     doc = "run a recipe with every combination of a grid of settings, one after the other",
     more = {
       "All combinations are checked before the first runs, and every run directory (DIR/<nnn>-<settings>) is made with its",
@@ -51,15 +55,16 @@ local COMMANDS = {
     } },
   report = { argument = "DIR", what = "a run directory", options = {},
     doc = "build report.html of a run or a sweep anew, whatever state it is in" },
-  diff = { argument = "A B", what = "two recipes, run directories or bundles", count = 2, options = {},
+  diff = { argument = "A B", what = "two recipes, run directories or bundles", count = 2, options = { "--trust" },
     doc = "what differs between two recipes or runs: settings, and of runs also data and results; exit code 1 if any" },
-  verify = { argument = "DIR", what = "a run directory", options = { "--rerun", "--progress", "--data-root" },
+  verify = { argument = "DIR", what = "a run directory", options = { "--rerun", "--progress", "--data-root", "--trust" },
     doc = "hold a run's recipe, data, weights and metrics against the hashes it recorded; exit code 6 if any differs",
     more = {
       "Of a run that was made from a bundle, what the bundle expects is checked too: equal bits on the same build and device,",
       "elsewhere what is another program or device, and each figure within the tolerance that the bundle states for it.",
     } },
-  pack = { argument = "DIR|RECIPE", what = "a run directory or a recipe", options = { "--out", "--set", "--smoke", "--data-root" },
+  pack = { argument = "DIR|RECIPE", what = "a run directory or a recipe",
+    options = { "--out", "--set", "--smoke", "--data-root", "--trust" },
     docs = { ["--out"] = { "FILE", "the bundle (default: <name>-<hash>.bundle here)" } },
     doc = "put a finished run, or a recipe that was not run yet, into one file to share",
     more = {
@@ -197,17 +202,23 @@ local function check_command(path, options, host, out, err)
   end
   local hash = sys.sha256(recipe.canonical(config))
   out(("%s: recipe '%s' is valid, configuration %s"):format(path, config.name, hash:sub(1, 8)))
-  if config.about ~= "" then out("  " .. config.about) end
+  -- What the recipe says of itself stays within its own lines.
+  for line in config.about:gmatch("[^\n]+") do out("  " .. errors.printable(line)) end
   for i = 1, #info.sources - 1 do out("  extends " .. info.sources[i].relative) end
   describe_reads(config, datafiles.root(options.data_root), out)
-  out(("  writes  %s/"):format(rundir.default_path(config, hash):gsub("^runs/[^-]+", "runs/<time>")))
+  out(("  writes  %s/ (at most %g GB)"):format(rundir.default_path(config, hash):gsub("^runs/[^-]+", "runs/<time>"), needs.disk_gb(config)))
   describe_stages(config, out)
-  local lacking = require("lunette.recipe.needs").problem(config, host.program and host.program.version)
+  local lacking = needs.problem(config, host.program and host.program.version)
   if lacking then out("  note: " .. lacking) end
   return 0
 end
 
 local function report_command(dir, out, err)
+  local link = rundir.link_out(dir)
+  if link then
+    err("lunette report: " .. link)
+    return 2
+  end
   if sweep.is_sweep(dir) then
     local ok, path = pcall(sweep.report, dir)
     if not ok then
@@ -334,6 +345,7 @@ function cli.main(args, host)
     return 2
   end
 
+  sandbox.trust = options.trust or false
   if command == "check" then return check_command(positional[1], options, host, out, err) end
   if command == "report" then return report_command(positional[1], out, err) end
   if command == "diff" then return diff_command(positional[1], positional[2], out, err) end

@@ -5,6 +5,8 @@ local lines = require "lunette.recipe.lines"
 local recipe = require "lunette.recipe"
 local tokens = require "lunette.recipe.tokens"
 
+require("recipe_support").evaluate_once()
+
 local TEXT = t.read(t.root .. "/examples/quickstart.lua")
 
 -- A generator of its own: the same on every machine and Lua.

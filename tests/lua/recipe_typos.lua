@@ -6,6 +6,8 @@ local t = require "tap"
 local recipe = require "lunette.recipe"
 local sys = require "lunette.sys"
 
+require("recipe_support").evaluate_once()
+
 local ROOT = t.root .. "/examples"
 
 -- Recipes by folder, the bases below it, and for each base the recipes that are checked in its place.

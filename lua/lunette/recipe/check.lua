@@ -463,6 +463,23 @@ end
 
 -- ---- what no single value shows ----
 
+local MEMORY = 64 << 30 -- bytes of a data set made on the fly, which memory holds
+
+local function check_sizes(config, root, ctx)
+  for _, set in ipairs(keys_of(config.data)) do
+    local spec = config.data[set]
+    local count = schema.data[spec.kind].count
+    for _, split in ipairs(schema.data[spec.kind].splits) do
+      local n = count(spec, split)
+      if n and n * 3 * spec.size ^ 2 > MEMORY then
+        local origin = root.fields.data.fields[set]
+        ctx.errors:add(origin, "%s: %d images of %d x %d (%s) take %.0f GB; at most %.0f are possible", name_of({ "data", set }, origin), n,
+          spec.size, spec.size, split, n * 3 * spec.size ^ 2 / 1e9, MEMORY / 1e9)
+      end
+    end
+  end
+end
+
 local function cross_checks(config, nodes, ctx)
   local function at(index, key)
     local fields = nodes[index].fields
@@ -565,6 +582,7 @@ function check.check(root, errors)
   config.report = walk(schema.recipe.fields.report, root.fields.report, { "report" }, ctx, root)
 
   if #errors > before then return nil end
+  check_sizes(config, root, ctx)
   cross_checks(config, stage_nodes, ctx)
   if #errors > before then return nil end
   settle_monitors(config)

@@ -86,6 +86,13 @@ local function label_problem(record, path)
   return problem
 end
 
+local function link_out(root, path)
+  local base, real = sys.realpath(root), sys.realpath(path)
+  if not (base and real) or (base ~= "/" and real:sub(1, #base + 1) ~= base .. "/") then
+    return ("'%s' is a link out of the data root '%s'"):format(path, root)
+  end
+end
+
 local function found(root, relative, kind)
   local path = load.join(root, relative)
   local info, message, code = sys.stat(path)
@@ -94,10 +101,8 @@ local function found(root, relative, kind)
       kind == "file" and "file" or "folder", path, root) or message
   end
   if info.kind ~= kind then return nil, ("'%s' is not a %s"):format(path, kind == "file" and "file" or "folder") end
-  local base, real = sys.realpath(root), sys.realpath(path)
-  if not (base and real) or (base ~= "/" and real:sub(1, #base + 1) ~= base .. "/") then
-    return nil, ("'%s' is a link out of the data root '%s'"):format(path, root)
-  end
+  local out = link_out(root, path)
+  if out then return nil, out end
   return path, info.size
 end
 
@@ -147,8 +152,13 @@ local function hash_folder(root, entry)
   if not path then return nil, message end
   local ok, classes, files = pcall(pictures.list, path, { classes = entry.classes })
   if not ok then return nil, (tostring(classes):gsub("^folder: ", "")) end
-  local lines, bytes = {}, 0
+  local lines, bytes, seen = {}, 0, {}
   for i, file in ipairs(files) do
+    local folder = file.path:match("^(.*)/[^/]*$")
+    local here, out = sys.stat(file.path, "nofollow"), nil
+    if not seen[folder] or here and here.kind == "link" then out = link_out(root, file.path) end
+    if out then return nil, out end
+    seen[folder] = true
     local info, why = sys.stat(file.path)
     local hash
     if info then hash, why = sys.sha256_file(file.path) end

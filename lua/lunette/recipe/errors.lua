@@ -17,8 +17,11 @@ function errors.new()
 end
 
 --- printable(text): what a file brings into a message (a key, a syntax error) stays on its line and out of the terminal's codes.
+-- Beside the ASCII ones, terminals obey C1 controls (U+0080..9F), and marks of direction make a line read as another.
 local function printable(text)
   if not utf8.len(text) then text = text:gsub("[\x80-\xff]", function(c) return ("\\x%02x"):format(c:byte()) end) end
+  local function code(c) return ("\\u{%x}"):format(utf8.codepoint(c)) end
+  text = text:gsub("\xC2[\x80-\x9F]", code):gsub("\xE2\x80[\x8E\x8F\xA8-\xAE]", code):gsub("\xE2\x81[\xA6-\xA9]", code)
   return (text:gsub("[%c\127]", function(c) return ("\\x%02x"):format(c:byte()) end))
 end
 

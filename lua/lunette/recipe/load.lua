@@ -22,6 +22,7 @@ function load.path_problem(path)
   if path == "" then return "is empty" end
   if path:find("^%a[%w+.-]*://") then return "is a URL; a recipe names local files only" end
   if path:find("^[/~]") or path:find("^%a:[/\\]") then return "is absolute; paths are relative" end
+  if path:find("%c") then return "has a control character" end
   if path:find("\\", 1, true) then return "has a backslash; folders are separated by '/'" end
   for part in path:gmatch("[^/]+") do
     if part == ".." then return "leaves its folder through '..'" end
@@ -162,6 +163,10 @@ local function find_base(extends, here, state, trail)
   end
   local bad = load.path_problem(base)
   if bad then return wrong("'%s' %s; a base lies beside the file that names it, or in a folder below", base, bad) end
+  for part in (base .. "/"):gmatch("([^/]*)/") do
+    -- Its copy lies in the run directory under this name, and 'recipe.lua' must not be another spelling of one.
+    if part == "." or part == "" then return wrong("'%s' has an empty part or a part '.'; leave it out", base) end
+  end
   local folder = folder_of(here.path)
   if not base:find("%.lua$") then return wrong("'%s' does not end in .lua%s", base, similar(folder, base .. ".lua")) end
   local found = { path = load.join(folder, base), display = load.join(folder_of(here.display), base),

@@ -45,6 +45,11 @@ local function memory_gb()
   return kb and tonumber(kb) / 1e6
 end
 
+--- disk_gb(config) -> GB that its run may write
+function needs.disk_gb(config)
+  return config.needs.disk_gb or 20
+end
+
 --- problem(config, version) -> nil; or a message and "usage", "device" or "memory".
 function needs.problem(config, version)
   local wanted = config.needs

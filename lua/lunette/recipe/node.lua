@@ -10,14 +10,17 @@ local node = {}
 
 node.limits = { keys = 10000, depth = 16, string_bytes = 4096 }
 
--- What a string in a recipe may hold: UTF-8 without control characters other than tab and newline, because it ends
--- in terminals, file names and reports.
+-- What a string in a recipe may hold: UTF-8 without control characters other than tab and newline and without marks that
+-- reorder a text, because it ends in terminals, file names and reports.
 local function string_problem(text)
   if #text > node.limits.string_bytes then
     return ("a string of %d bytes; at most %d are allowed"):format(#text, node.limits.string_bytes)
   end
   if not utf8.len(text) then return "a string that is not UTF-8" end
-  if text:find("[\0-\8\11-\31\127]") then return "a string with a control character" end
+  if text:find("[\0-\8\11-\31\127]") or text:find("\xC2[\x80-\x9F]") then return "a string with a control character" end
+  if text:find("\xE2\x80[\x8E\x8F\xA8-\xAE]") or text:find("\xE2\x81[\xA6-\xA9]") then
+    return "a string with a mark of writing direction or a line separator, which makes a text read as another"
+  end
 end
 
 local function key_text(path)
@@ -58,6 +61,9 @@ local function convert(value, state, place, line, path)
     local problem = string_problem(value)
     if problem then state.errors:add(here, "%s is %s", key_text(path), problem) end
     here.value = value
+  elseif kind == "userdata" then -- too long a string, see lunette.recipe.sandbox
+    state.errors:add(here, "%s is %s", key_text(path), tostring(value))
+    here.value = false
   elseif kind ~= "table" then
     state.errors:add(here, "%s is a %s; a recipe holds only strings, numbers, booleans and tables", key_text(path), kind)
     here.value = false
@@ -90,9 +96,12 @@ local function convert(value, state, place, line, path)
         end
       elseif math.type(key) == "integer" and key >= 1 and key <= count then
         integers = integers + 1
+      elseif type(key) == "userdata" then
+        state.errors:add(here, "%s has a key that is %s", key_text(path), tostring(key))
+        return here
       else
-        state.errors:add(here, "%s has the key %s; keys are names or the positions 1..n without gaps", key_text(path),
-          tostring(key))
+        local text = (type(key) == "number" or type(key) == "boolean") and tostring(key) or "a " .. type(key)
+        state.errors:add(here, "%s has the key %s; keys are names or the positions 1..n without gaps", key_text(path), text)
         return here
       end
       path[#path + 1] = key

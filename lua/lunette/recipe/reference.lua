@@ -1,6 +1,7 @@
 --- The recipe's reference, written from the schema: what `lunette help recipe` shows.
 
 local json = require "lunette.json"
+local sandbox = require "lunette.recipe.sandbox"
 local schema = require "lunette.recipe.schema"
 
 local reference = {}
@@ -68,9 +69,21 @@ local EXTENDS = {
   "a base may extend a base, up to 8 in a row; each is held to the rules of a recipe and copied into the run directory",
 }
 
+local TRUST = [[
+A recipe is a Lua file that returns one table of data, and safe to open whoever wrote it: `run`, `check`, `sweep`, `diff` and `verify`
+have its text evaluated by a process of its own that can compute and write its result, but open, start or reach nothing, with at most
+64 MB of memory, %d million instructions and %g seconds. It can call
+%s.
+Its data paths stay below the data root and what it writes in the run directory; links out of either are refused. Where a system
+does not let a process be locked in (no seccomp), recipes are refused; --trust evaluates one that you trust all the same.
+A script (`lunette SCRIPT`, -e, -l, the REPL) is trusted code: it can do whatever you can. Read a stranger's before you run it.]]
+
 local function overview()
+  local limits = sandbox.limits
   local lines = {
-    "A recipe is a Lua file that returns one table of data. Its keys:",
+    TRUST:format(limits.instructions // 1000000, limits.milliseconds / 1000, sandbox.allowed),
+    "",
+    "Its keys:",
     "",
   }
   list(lines, schema.recipe.fields, "  ")

@@ -110,6 +110,18 @@ local function weights_path(session, name)
   return folder_of_stage(session, name) .. "/weights.safetensors"
 end
 
+-- A recipe may keep many checkpoints of a large model. Those still to come are counted as large as the latest, so that this
+-- is found after one epoch and not when the disk is full.
+local function check_disk(session, store)
+  local entries, allowed = store:entries(), needs.disk_gb(session.config)
+  local latest = entries[#entries] and session.dir:bytes(store.folder .. "/" .. entries[#entries].name) or 0
+  local total = session.dir:bytes() + math.max(0, store.keep - #entries) * latest
+  if total > allowed * 1e9 then
+    error({ code = "error", message = ("the run would take %.3g GB of disk, and needs.disk_gb allows %g; keep fewer checkpoints ('save'), "
+      .. "or allow more"):format(total / 1e9, allowed) }, 0)
+  end
+end
+
 --- The environment of a task:
 --   config, stage                  the configuration, and this stage's part of it
 --   seed, device, precision        as the stage, the recipe and the model say; device "auto" is resolved
@@ -183,6 +195,7 @@ local function environment(session, stage, resume_state)
   function env.save_checkpoint(epoch, write, extra)
     local ok, message = store:save(epoch, write, extra)
     if not ok then env.fail("error", "%s", ("checkpoint of epoch %d: %s"):format(epoch, message)) end
+    check_disk(session, store)
     session.note_time()
     save_status(session)
   end

@@ -80,6 +80,37 @@ end
 --- Names that a base file of the recipe may not take in the run directory.
 rundir.reserved = { ["recipe.lua"] = true, checkpoints = true, figures = true }
 
+-- Calls visit(path, lstat) for everything below a folder, and stops where that returns something, which it returns.
+local function walk(folder, visit)
+  for _, name in ipairs(sys.list(folder) or {}) do
+    local inside = folder .. "/" .. name
+    local info = sys.stat(inside, "nofollow")
+    local found = info and (visit(inside, info) or info.kind == "directory" and walk(inside, visit))
+    if found then return found end
+  end
+end
+
+--- link_out(path) -> nil; or a message where something in a run directory is a link out of it. A stranger may have made the
+--- folder, and what is appended to metrics.jsonl or removed from checkpoints/ must not be the user's own.
+function rundir.link_out(path)
+  local base = sys.realpath(path)
+  return base and walk(path, function(inside, info)
+    if info.kind ~= "link" then return nil end
+    local real = sys.realpath(inside)
+    if real and (base == "/" or real:sub(1, #base + 1) == base .. "/") then return nil end
+    return ("'%s' is a link out of the run directory, and nothing is read or written through it"):format(inside)
+  end) or nil
+end
+
+--- bytes() -> what the files of the run directory, or of a folder in it, hold together.
+function rundir:bytes(folder)
+  local total = 0
+  walk(folder or self.path, function(_, info)
+    if info.kind == "file" then total = total + info.size end
+  end)
+  return total
+end
+
 --- open(path) -> dir; or nil, message. Reads nothing but whether it is a run directory.
 function rundir.open(path)
   local info = sys.stat(path)
@@ -90,6 +121,8 @@ function rundir.open(path)
   if info.kind ~= "directory" or not sys.stat(path .. "/status.json") then
     return nil, ("'%s' is not a run directory: it has no status.json"):format(path)
   end
+  local link = rundir.link_out(path)
+  if link then return nil, link end
   return setmetatable({ path = path }, rundir)
 end
 

@@ -31,6 +31,7 @@ schema.recipe = t.record {
           choices = { "cpu", "cuda", "cuda or cpu", "cpu or cuda" },
           doc = "the devices it can run on",
         },
+        disk_gb = t.number { above = 0, max = 1000, doc = "GB that the run may write; without it, 20" },
         memory_gb = t.number { above = 0, max = 100000, doc = "main memory in GB" },
       },
     },

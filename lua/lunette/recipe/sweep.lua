@@ -57,6 +57,8 @@ end
 --- open(path) -> the plan in sweep.json {name, axes, jobs, smoke, ...}; or nil, message.
 function sweep.open(path)
   if not sweep.is_sweep(path) then return nil, ("'%s' is not a sweep: it has no %s"):format(path, FILE) end
+  local link = rundir.link_out(path)
+  if link then return nil, link end
   local plan, message = read_json(path .. "/" .. FILE)
   if not plan then return nil, message end
   if not well_formed(plan) then return nil, ("%s/%s is not a sweep's plan"):format(path, FILE) end

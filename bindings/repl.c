@@ -1,8 +1,7 @@
 /* repl.c: the interactive session: expressions print their values (a closing `;` mutes) and keep them as _ and _N,
- *inputs
- ** continue while they are unfinished, Ctrl-C ends a computation and never the session, ?name and help show help, and
- ** commands begin with a colon. What an error shows is put together in lua/lunette/repl/errors.lua.
- */
+** inputs continue while they are unfinished, Ctrl-C ends a computation and never the session, ?name and help show help,
+** and commands begin with a colon. What an error shows is put together in lua/lunette/repl/errors.lua.
+*/
 #include "repl.h"
 #include "binding.h"
 #include "lineedit.h"
@@ -379,6 +378,7 @@ int lunb_repl(lua_State *L) {
   lunb_editor_complete_by(e, complete, L);
   lua_settop(L, 0);
   load_modules(L);
+  lunb_begin_session(L);
   if (isatty(STDIN_FILENO)) printf("Lunette %s, %s. ?name shows help, Ctrl-D ends.\n", LUNETTE_VERSION, LUA_RELEASE);
   define_help(L);
   for (int number = 1; read_input(L, e, number); number++) {

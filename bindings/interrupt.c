@@ -268,9 +268,9 @@ static int set_metatable(lua_State *L) {
 
 /* ---- message handlers ---- */
 
-/* (message): call the upvalue with it, unless it is an interrupt: that was raised in a hook, so in a handler called for
-*it
-** no hook would run, and one that loops could never be ended. */
+/* (message): call the upvalue with it, unless it is an interrupt. That was raised in a hook, so in a handler called for
+** it no hook would run, and one that loops could never be ended.
+*/
 static int handle(lua_State *L) {
   bool interrupt = lunb_get(L)->interrupts && lua_type(L, 1) == LUA_TSTRING && !strcmp(lua_tostring(L, 1), interrupted);
   if (interrupt && !lua_iscfunction(L, lua_upvalueindex(1))) return 1;

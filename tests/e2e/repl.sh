@@ -525,7 +525,7 @@ expect >
 send help "nn.Linear"\n
 expect times weight
 send help(lunette.nn.Linear)\n
-expect lunette.nn.Linear(in, out
+expect lunette.nn.Linear(inputs, outputs
 send help\n
 expect lunette help TOPIC
 send function own(a, b) end\n

@@ -30,17 +30,24 @@ static bool unfinished(lua_State *L, int st) {
   return n >= sizeof mark - 1 && !strcmp(message + n - (sizeof mark - 1), mark);
 }
 
-/* Compile as an expression first, then as statements; leaves the function or the message. */
+/* Compile as an expression first, then as statements; leaves the function or the message. An expression that only lacks
+ * its end, as `1 +` does, is no statement either: then its own message stays. */
 static int compile(lua_State *L, const char *input, const char *chunk) {
   if (*input == '=') input++;
   const char *code = lua_pushfstring(L, "return %s", input);
   int st = luaL_loadbuffer(L, code, strlen(code), chunk);
-  if (st != LUA_OK) {
+  lua_remove(L, -2);
+  if (st == LUA_OK) return st;
+  int as_statements = luaL_loadbuffer(L, input, strlen(input), chunk);
+  lua_pushvalue(L, -2);
+  bool lacks_end = as_statements != LUA_OK && unfinished(L, st);
+  lua_pop(L, 1);
+  if (lacks_end) {
     lua_pop(L, 1);
-    st = luaL_loadbuffer(L, input, strlen(input), chunk);
+    return st;
   }
   lua_remove(L, -2);
-  return st;
+  return as_statements;
 }
 
 static bool muted(const char *input) {

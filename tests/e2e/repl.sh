@@ -63,6 +63,41 @@ send ^D
 exit 0
 END
 
+session "an expression without its end goes on" <<'END'
+expect 1> 
+send 40 +\n
+expect >> 
+send 2\n
+expect 42
+send lunette.ones(2,\n
+expect >> 
+send 2):sum():item() *\n
+expect >> 
+send 25\n
+expect 100.0
+send 1 + = 2\n
+expect unexpected symbol near
+expect 4> 
+send ^D
+exit 0
+END
+
+session "a global that does not exist is answered with one that does" <<'END'
+expect 1> 
+send prnt(3)\n
+expect (global 'prnt') (did you mean 'print'?)
+expect 2> 
+send randn(3)\n
+expect (did you mean 'lunette.randn'?)
+expect 3> 
+send x.y.z\n
+expect (global 'x')
+absent did you mean
+expect 4> 
+send ^D
+exit 0
+END
+
 session "errors show the chunk and the user's frames only" <<'END'
 expect > 
 send function f() error("deep") end\n

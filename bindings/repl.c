@@ -368,7 +368,8 @@ static char *complete(void *context, const char *text, size_t n, char **list) {
   return insert;
 }
 
-/* Load what the session relies on before anything the user does to the standard functions can reach it. */
+/* Load what the session relies on before anything the user does to the standard functions can reach it: when the first
+ * input is there, so that the prompt does not wait for it. */
 static void load_modules(lua_State *L) {
   static const char *const names[] = {"lunette.show", "lunette.repl.errors", "lunette.repl.complete"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -384,11 +385,13 @@ int lunb_repl(lua_State *L) {
   if (!e) return 1;
   lunb_editor_complete_by(e, complete, L);
   lua_settop(L, 0);
-  load_modules(L);
   lunb_begin_session(L);
   if (isatty(STDIN_FILENO)) printf("Lunette %s, %s. ?name shows help, Ctrl-D ends.\n", LUNETTE_VERSION, LUA_RELEASE);
   define_help(L);
+  bool loaded = false;
   for (int number = 1; read_input(L, e, number); number++) {
+    if (!loaded) load_modules(L);
+    loaded = true;
     const char *input = lua_tostring(L, 1);
     if (!input[strspn(input, " \t\n;")]) {
       lua_settop(L, 0);

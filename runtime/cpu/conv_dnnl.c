@@ -159,16 +159,11 @@ static bool has_blind_tap(int64_t taps, int64_t size, int64_t out, int64_t strid
   return false;
 }
 
-/* oneDNN's 1 x 1 kernel for strides above 1 (2.6.3) gathers the pixels it reads into a buffer that is too small for few
-** channels, and writes beyond its end: seen with 2 to 6. Only whole blocks of channels are left to it. */
-static bool overruns(const conv_geometry *g) { return g->kh * g->kw == 1 && g->stride > 1 && g->c % 16 != 0; }
-
 /* oneDNN's AMX kernel (2.6.3) leaves the gradients of blind taps as it finds the memory: the images are so small then
 ** that any other way will do. */
 int lun_onednn_dw(lun_call *c) {
   const lun_tensor *x = c->arg[0].t;
   conv_geometry g = conv_dw_geometry(c);
-  if (overruns(&g)) return LUN_EUNSUPPORTED;
   if (has_blind_tap(g.kh, g.h, g.oh, g.stride, g.pad) || has_blind_tap(g.kw, g.w, g.ow, g.stride, g.pad))
     return LUN_EUNSUPPORTED;
   lun_dnnl *d = choose(c, &g, x->dtype);

@@ -46,6 +46,15 @@ send ^D
 exit 0
 END
 
+session "a NaN has no sign" <<'END'
+expect > 
+send lunette.tensor({1, 0/0})\n
+expect 1  nan
+expect > 
+send ^D
+exit 0
+END
+
 session "an unfinished input goes on, a wrong one does not" <<'END'
 expect > 
 send for i = 1, 2 do\n

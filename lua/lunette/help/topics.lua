@@ -21,7 +21,7 @@ An array of numbers with a shape, a dtype and a device. `lunette help` lists wha
 (t:NAME); see also the topics indexing, operators, gradients and memory.]],
   repl = [[
 An expression prints its value, a closing ; mutes it; _ is the latest value and _3 that of input 3; those of the last ten
-inputs are kept.
+inputs are kept. A `local` ends with its input: leave the word out to keep a value.
 Tab completes names, fields, methods, paths in quotes and help topics; a pasted block is one input.
 ?name, help "name" and help(f) show help; :time EXPRESSION says how long it took; :who lists the tensors that live.
 Ctrl-C ends a computation or cancels a half-typed input, Ctrl-D ends the session. The history is kept in

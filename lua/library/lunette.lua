@@ -2334,6 +2334,40 @@ function lunette.recipe.load(path, set, smoke) end
 ---@return table? # the list of mistakes
 function lunette.recipe.check(path, set, smoke) end
 
+--- A recipe with each of several lists of overrides, of one reading of its files; mistakes of all, each once.
+--- ```lua
+--- local text = 'return {format = 1, name = "knn", data = {s = {kind = "shapes", n_train = 8, n_test = 8}}, '
+---   .. 'model = {backbone = "resnet18", width = 4}, '
+---   .. 'stages = {{name = "probe", task = "knn", k = 3, from = "random", data = "s:train", test = "s:test"}}}'
+--- local path = os.tmpname()
+--- local file = io.open(path, "w")
+--- file:write(text):close()
+--- print(#lunette.recipe.variants(path, {{"seed=1"}, {"seed=2"}}))
+--- os.remove(path)
+--- ```
+---@param path string of the recipe
+---@param sets table[] lists of overrides
+---@param smoke? boolean with the recipe's own tiny settings
+---@return table[]? # {config, info} each, as of load; nil where there are mistakes
+---@return table? # the list of mistakes
+function lunette.recipe.variants(path, sets, smoke) end
+
+--- The files that a recipe consists of, bases first and the recipe last.
+--- ```lua
+--- local text = 'return {format = 1, name = "knn", data = {s = {kind = "shapes", n_train = 8, n_test = 8}}, '
+---   .. 'model = {backbone = "resnet18", width = 4}, '
+---   .. 'stages = {{name = "probe", task = "knn", k = 3, from = "random", data = "s:train", test = "s:test"}}}'
+--- local path = os.tmpname()
+--- local file = io.open(path, "w")
+--- file:write(text):close()
+--- print(#lunette.recipe.files(path))
+--- os.remove(path)
+--- ```
+---@param path string of the recipe
+---@return table[]? # {path, relative, text, sha256} each; nil where there are mistakes
+---@return table? # the list of mistakes
+function lunette.recipe.files(path) end
+
 --- As load, for a recipe that is not a file and extends nothing.
 --- ```lua
 --- local text = 'return {format = 1, name = "knn", data = {s = {kind = "shapes", n_train = 8, n_test = 8}}, '

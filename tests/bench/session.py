@@ -1,7 +1,8 @@
-"""How long a session takes to show its prompt, to complete a name and to print a tensor, in milliseconds: medians of 20.
+"""How long a session takes to show its prompt, to complete a name and to print a tensor, on a terminal: medians of 20.
 
 usage: python3 session.py PROGRAM
 """
+import json
 import os
 import pty
 import select
@@ -47,8 +48,10 @@ def session(program):
 
 def main():
     times = [session(os.path.abspath(sys.argv[1])) for _ in range(20)]
-    for name, values in zip(("prompt", "completion", "printing 1000 x 1000"), zip(*times)):
-        print(f"{name:22s} {statistics.median(values):7.1f} ms   (least {min(values):.1f}, most {max(values):.1f})")
+    for name, values in zip(("session_prompt", "session_completion", "session_print_1000x1000"), zip(*times)):
+        low, middle, high = statistics.quantiles(values, n=4)
+        row = {"bench": name, "unit": "ms", "value": round(middle, 1), "spread": round(high - low, 1), "better": "lower"}
+        print(json.dumps(row))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,15 @@
 return {
   ["error(tostring(select(2, lunette.recipe.check(\"/nonexistent.lua\"))[1]))"] =
     "/nonexistent.lua: no such file",
+  ["error(tostring(select(2, lunette.recipe.files(\"/nonexistent.lua\"))[1]))"] =
+    "/nonexistent.lua: no such file",
   ["error(tostring(select(2, lunette.recipe.from_config(\"1\", \"text\"))[1]))"] =
     "text: is not a configuration: no JSON object",
   ["error(tostring(select(2, lunette.recipe.from_text(\"return {\", \"text\"))[1]))"] =
     "unexpected symbol near <eof>",
   ["error(tostring(select(2, lunette.recipe.load(\"/nonexistent.lua\"))[1]))"] =
+    "/nonexistent.lua: no such file",
+  ["error(tostring(select(2, lunette.recipe.variants(\"/nonexistent.lua\", {}))[1]))"] =
     "/nonexistent.lua: no such file",
   ["local t = lunette.ones(2); t:free(); t:sum()"] =
     "this tensor was freed, by t:free(), t <close> or the end of a lunette.scope (return it from the scope, or use lunette.keep)",

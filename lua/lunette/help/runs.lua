@@ -22,6 +22,15 @@ return {
     returns = { { "boolean" }, { "table?", "the list of mistakes" } },
     fails = "error(tostring(select(2, lunette.recipe.check(\"/nonexistent.lua\"))[1]))", example = file
       .. "print(lunette.recipe.check(path))\nos.remove(path)" },
+  { name = "recipe.variants", doc = "A recipe with each of several lists of overrides, of one reading of its files; mistakes of all, each once.",
+    args = { path, { "sets", "table[]", "lists of overrides" }, smoke },
+    returns = { { "table[]?", "{config, info} each, as of load; nil where there are mistakes" }, { "table?", "the list of mistakes" } },
+    fails = "error(tostring(select(2, lunette.recipe.variants(\"/nonexistent.lua\", {}))[1]))",
+    example = file .. "print(#lunette.recipe.variants(path, {{\"seed=1\"}, {\"seed=2\"}}))\nos.remove(path)" },
+  { name = "recipe.files", doc = "The files that a recipe consists of, bases first and the recipe last.", args = { path },
+    returns = { { "table[]?", "{path, relative, text, sha256} each; nil where there are mistakes" }, { "table?", "the list of mistakes" } },
+    fails = "error(tostring(select(2, lunette.recipe.files(\"/nonexistent.lua\"))[1]))",
+    example = file .. "print(#lunette.recipe.files(path))\nos.remove(path)" },
   { name = "recipe.from_text", doc = "As load, for a recipe that is not a file and extends nothing.",
     args = { { "text", "string", "of the recipe" }, { "name", "string", "for messages" }, set, smoke }, returns = config,
     fails = "error(tostring(select(2, lunette.recipe.from_text(\"return {\", \"text\"))[1]))", example = text

@@ -12,7 +12,7 @@ Exit code 2 where there is no such topic; the nearest one is suggested. Example:
 lunette [options] [SCRIPT [args]]     runs a Lua script (`-`: standard input), or the REPL without one
   -e CODE   run this code             -l MOD    require MOD into a global of its name     -i   the REPL afterwards
   -v        show the version          -E        ignore LUA_INIT and LUA_PATH              -W   warnings on
-lunette run|check|resume|report|diff|verify ...     recipes and their results: `lunette help run` and so on
+lunette run|check|resume|sweep|report|diff|verify ...     recipes and their results: `lunette help run` and so on
 Exit codes: 0 done, 1 error (of diff: something differs), 2 wrong use or an invalid recipe, 3 data missing or not what it should
 be, 4 device or memory lacking, 5 training diverged, 6 verify found a difference, 130 and 143 stopped by Ctrl-C or SIGTERM.
 Example: lunette -e 'print(lunette.randn(2, 3):mean():item())']=],

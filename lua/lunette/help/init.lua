@@ -52,15 +52,34 @@ end
 local COMMANDS = {}
 for _, name in ipairs(cli.commands) do COMMANDS[name] = true end
 
--- Rows of the library: one name, a module's name, or the last part of names.
-local function in_library(name)
-  local texts = {}
-  for _, row in ipairs(entries.library) do
-    local module, last = row.name:match "^(.-)[.:]?([^.:]+)$"
-    if row.name == name or module == name or last == name then
-      texts[#texts + 1] = page.text(row.name:find ":" and "" or "lunette.", row)
+local function first_sentence(doc) return ((doc:match "^.-[.;]%f[%s%z]" or doc):gsub(";$", ".")) end
+
+local function full_name(row) return row.name:find ":" and row.name or "lunette." .. row.name end
+
+-- The names of a module, or the methods of what one returns, with a sentence each.
+local function in_module(name)
+  local lines, widest = {}, 0
+  local function each(f)
+    for _, row in ipairs(entries.library) do
+      if row.name:match "^(.-)[.:][^.:]+$" == name then f(row) end
     end
   end
+  each(function(row) widest = math.max(widest, #full_name(row)) end)
+  each(function(row) lines[#lines + 1] = ("  %-" .. widest .. "s  %s"):format(full_name(row), first_sentence(row.doc)) end)
+  if #lines > 0 then return name .. ", each with help of its own:\n" .. table.concat(lines, "\n") end
+end
+
+-- Rows of the library: one name, or the last part of names; and a module's list.
+local function in_library(name)
+  local texts = {}
+  local function add(row) texts[#texts + 1] = page.text(row.name:find ":" and "" or "lunette.", row) end
+  for _, row in ipairs(entries.library) do
+    if row.name == name then add(row) end
+  end
+  for _, row in ipairs(entries.library) do
+    if row.name:match "[.:]([^.:]+)$" == name then add(row) end
+  end
+  texts[#texts + 1] = in_module(name)
   return texts
 end
 
@@ -79,8 +98,6 @@ local function overview()
     wrapped(names_of(entries.library)),
     wrapped(names_of(public_ops())))
 end
-
-local function first_sentence(doc) return doc:match "^.-[.;]%f[%s%z]" or doc end
 
 local function list_ops()
   local lines = {}

@@ -75,8 +75,8 @@ end
 --- page.text(prefix, row) -> help on a row of entries.lua
 function page.text(prefix, row)
   local lines = { page.call(prefix, row), wrapped(row.doc, "  ", "  ", WIDTH) }
-  arguments(lines, row.args or {})
-  arguments(lines, row.options or {})
+  local all = table.move(row.args or {}, 1, #(row.args or {}), 1, {})
+  arguments(lines, table.move(row.options or {}, 1, #(row.options or {}), #all + 1, all))
   local last = #lines
   for i, r in ipairs(row.returns) do
     lines[#lines + 1] = wrapped((r[2] and r[1] .. ": " .. r[2] or r[1]), "     ", i == 1 and "  -> " or "     ", WIDTH)

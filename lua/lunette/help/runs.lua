@@ -22,7 +22,8 @@ return {
     returns = { { "boolean" }, { "table?", "the list of mistakes" } },
     fails = "error(tostring(select(2, lunette.recipe.check(\"/nonexistent.lua\"))[1]))", example = file
       .. "print(lunette.recipe.check(path))\nos.remove(path)" },
-  { name = "recipe.variants", doc = "A recipe with each of several lists of overrides, of one reading of its files; mistakes of all, each once.",
+  { name = "recipe.variants", doc = "A recipe with each of several lists of overrides, of one reading of its files; mistakes of all, "
+    .. "each once.",
     args = { path, { "sets", "table[]", "lists of overrides" }, smoke },
     returns = { { "table[]?", "{config, info} each, as of load; nil where there are mistakes" }, { "table?", "the list of mistakes" } },
     fails = "error(tostring(select(2, lunette.recipe.variants(\"/nonexistent.lua\", {}))[1]))",

@@ -43,6 +43,7 @@ typedef struct {
   volatile sig_atomic_t insist;     /* it arrived again: raise at every instruction until the top level is reached */
   volatile sig_atomic_t interrupts; /* the signal that ended or will end the run, until it is cleared */
   volatile int64_t signalled_ms;    /* when the last signal came */
+  bool session;                     /* interactive: signals never end the program */
   lua_State *raised_in;             /* coroutine in which the last "interrupted!" was raised */
 } lunb_state;
 
@@ -105,7 +106,11 @@ int lunb_searcher(lua_State *L);                                  /* for package
 bool lunb_has_module(const char *name);                           /* embedded or under LUNETTE_PATH */
 void lunb_offer_modules(lunb_nearest *n);                         /* submodules of lunette, without the prefix */
 void lunb_open_modules(lua_State *L);                             /* installs the searcher and the C modules */
-void lunb_open_interrupts(lua_State *L);                          /* wraps coroutine.resume and wrap */
+void lunb_open_interrupts(lua_State *L);                          /* replaces functions of Lua that would not end */
+void lunb_open_patterns(lua_State *L);                            /* those of string that match (lua_patterns.c) */
+void lunb_open_loops(lua_State *L);                               /* string.rep and table.move (lua_loops.c) */
+void lunb_begin_session(lua_State *L);                            /* from now on no signal ends the program */
+void lunb_poll(lua_State *L);                                     /* raises "interrupted!" once a signal came */
 int lunb_raise_interrupt(lua_State *L) __attribute__((noreturn)); /* "interrupted!" */
 void lunb_catch_signals(lua_State *L, bool on);
 void lunb_settle_interrupt(lua_State *L); /* it reached the top level: stop raising, still say that it came */

@@ -75,7 +75,8 @@ static void row(printer *p, int axis) {
       column = 3;
     }
     if (i != last + 1) luaL_addstring(&p->out, "  ...");
-    int k = snprintf(text, sizeof text, p->format, at(p));
+    double v = at(p);
+    int k = isnan(v) ? snprintf(text, sizeof text, "nan") : snprintf(text, sizeof text, p->format, v); /* never -nan */
     for (int pad = p->width + 1 - k; pad > 0; pad--) luaL_addchar(&p->out, ' ');
     luaL_addlstring(&p->out, text, (size_t)k);
     column += p->width + 1;

@@ -1,8 +1,7 @@
 /* repl.c: the interactive session: expressions print their values (a closing `;` mutes) and keep them as _ and _N,
- *inputs
- ** continue while they are unfinished, Ctrl-C ends a computation and never the session, ?name and help show help, and
- ** commands begin with a colon. What an error shows is put together in lua/lunette/repl/errors.lua.
- */
+** inputs continue while they are unfinished, Ctrl-C ends a computation and never the session, ?name and help show help,
+** and commands begin with a colon. What an error shows is put together in lua/lunette/repl/errors.lua.
+*/
 #include "repl.h"
 #include "binding.h"
 #include "lineedit.h"
@@ -31,17 +30,24 @@ static bool unfinished(lua_State *L, int st) {
   return n >= sizeof mark - 1 && !strcmp(message + n - (sizeof mark - 1), mark);
 }
 
-/* Compile as an expression first, then as statements; leaves the function or the message. */
+/* Compile as an expression first, then as statements; leaves the function or the message. An expression that only lacks
+ * its end, as `1 +` does, is no statement either: then its own message stays. */
 static int compile(lua_State *L, const char *input, const char *chunk) {
   if (*input == '=') input++;
   const char *code = lua_pushfstring(L, "return %s", input);
   int st = luaL_loadbuffer(L, code, strlen(code), chunk);
-  if (st != LUA_OK) {
+  lua_remove(L, -2);
+  if (st == LUA_OK) return st;
+  int as_statements = luaL_loadbuffer(L, input, strlen(input), chunk);
+  lua_pushvalue(L, -2);
+  bool lacks_end = as_statements != LUA_OK && unfinished(L, st);
+  lua_pop(L, 1);
+  if (lacks_end) {
     lua_pop(L, 1);
-    st = luaL_loadbuffer(L, input, strlen(input), chunk);
+    return st;
   }
   lua_remove(L, -2);
-  return st;
+  return as_statements;
 }
 
 static bool muted(const char *input) {
@@ -362,7 +368,8 @@ static char *complete(void *context, const char *text, size_t n, char **list) {
   return insert;
 }
 
-/* Load what the session relies on before anything the user does to the standard functions can reach it. */
+/* Load what the session relies on before anything the user does to the standard functions can reach it: when the first
+ * input is there, so that the prompt does not wait for it. */
 static void load_modules(lua_State *L) {
   static const char *const names[] = {"lunette.show", "lunette.repl.errors", "lunette.repl.complete"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -378,10 +385,13 @@ int lunb_repl(lua_State *L) {
   if (!e) return 1;
   lunb_editor_complete_by(e, complete, L);
   lua_settop(L, 0);
-  load_modules(L);
+  lunb_begin_session(L);
   if (isatty(STDIN_FILENO)) printf("Lunette %s, %s. ?name shows help, Ctrl-D ends.\n", LUNETTE_VERSION, LUA_RELEASE);
   define_help(L);
+  bool loaded = false;
   for (int number = 1; read_input(L, e, number); number++) {
+    if (!loaded) load_modules(L);
+    loaded = true;
     const char *input = lua_tostring(L, 1);
     if (!input[strspn(input, " \t\n;")]) {
       lua_settop(L, 0);

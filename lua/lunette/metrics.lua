@@ -106,6 +106,7 @@ end
 
 --- baselines(h) -> {max_activation, l1_norm, l2_norm}, each (n): what a score must beat. h is (n, r).
 function metrics.baselines(h)
+  if not lunette.is_tensor(h) then error("baselines: h must be a tensor (n,r), got a " .. type(h), 2) end
   return lunette.scope(function()
     local x = h:to("f32")
     return { max_activation = (x:max(2)), l1_norm = x:abs():sum({ 2 }), l2_norm = (x * x):sum({ 2 }):sqrt() }

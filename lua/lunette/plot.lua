@@ -4,14 +4,25 @@ local curves = require "lunette.plot.curves"
 local histogram = require "lunette.plot.histogram"
 local svg = require "lunette.plot.svg"
 
+-- Charts are made from one table, in which `field` holds what is to be drawn.
+local function chart(name, field, draw)
+  return function(options)
+    if type(options) ~= "table" or type(options[field]) ~= "table" then
+      local got = type(options) == "table" and field .. " = " .. tostring(options[field]) or "a " .. type(options)
+      error(("plot: %s: expected a table of options with %s = {...}, got %s"):format(name, field, got), 2)
+    end
+    return draw(options)
+  end
+end
+
 local plot = {
   display = require "lunette.plot.display",
-  lines = require "lunette.plot.lines",
-  histogram = histogram.draw,
-  pr_curve = curves.pr,
-  roc = curves.roc,
-  bars = require "lunette.plot.bars",
-  scatter = require "lunette.plot.scatter",
+  lines = chart("lines", "series", require "lunette.plot.lines"),
+  histogram = chart("histogram", "groups", histogram.draw),
+  pr_curve = chart("pr_curve", "curves", curves.pr),
+  roc = chart("roc", "curves", curves.roc),
+  bars = chart("bars", "bars", require "lunette.plot.bars"),
+  scatter = chart("scatter", "series", require "lunette.plot.scatter"),
   svg = svg.render,
   show = require("lunette.plot.terminal").show,
 }

@@ -46,6 +46,15 @@ send ^D
 exit 0
 END
 
+session "a NaN has no sign" <<'END'
+expect > 
+send lunette.tensor({1, 0/0})\n
+expect 1  nan
+expect > 
+send ^D
+exit 0
+END
+
 session "an unfinished input goes on, a wrong one does not" <<'END'
 expect > 
 send for i = 1, 2 do\n
@@ -59,6 +68,41 @@ expect >
 send x = = 2\n
 expect repl[2]:1: unexpected symbol near '='
 expect > 
+send ^D
+exit 0
+END
+
+session "an expression without its end goes on" <<'END'
+expect 1> 
+send 40 +\n
+expect >> 
+send 2\n
+expect 42
+send lunette.ones(2,\n
+expect >> 
+send 2):sum():item() *\n
+expect >> 
+send 25\n
+expect 100.0
+send 1 + = 2\n
+expect unexpected symbol near
+expect 4> 
+send ^D
+exit 0
+END
+
+session "a global that does not exist is answered with one that does" <<'END'
+expect 1> 
+send prnt(3)\n
+expect (global 'prnt') (did you mean 'print'?)
+expect 2> 
+send randn(3)\n
+expect (did you mean 'lunette.randn'?)
+expect 3> 
+send x.y.z\n
+expect (global 'x')
+absent did you mean
+expect 4> 
 send ^D
 exit 0
 END
@@ -121,6 +165,7 @@ expect two
 expect lines
 send 1 + 1\n
 expect 2
+expect > 
 send ^D
 exit 0
 END
@@ -360,6 +405,147 @@ send ^D
 exit 0
 END
 
+session "Ctrl-C ends what runs in no Lua code of the main coroutine" <<'END'
+expect 1> 
+send function forever() while true do end end kept = 5\n
+expect 2> 
+send ("a"):rep(40):find(("a?"):rep(40) .. ("a"):rep(40))\n
+wait 300
+send ^C
+expect interrupted!
+expect 3> 
+send for w in ("a"):rep(40):gmatch(("a?"):rep(40) .. ("a"):rep(40)) do end\n
+wait 300
+send ^C
+expect interrupted!
+expect 4> 
+send ("x"):rep(100):gsub("x", forever)\n
+wait 300
+send ^C
+expect interrupted!
+expect 5> 
+send table.sort({1, 2, 3}, forever)\n
+wait 300
+send ^C
+expect interrupted!
+expect 6> 
+send table.move(setmetatable({}, {__newindex = rawlen}), 1, 1 << 60, 2)\n
+wait 300
+send ^C
+expect interrupted!
+expect 7> 
+send table.concat(setmetatable({}, {__index = string.rep("x", 3).rep and function() return "" end}), "", 1, 1 << 60)\n
+wait 300
+send ^C
+expect interrupted!
+expect 8> 
+send setmetatable({}, {__gc = forever}) collectgarbage()\n
+wait 300
+send ^C
+expect interrupted!
+expect 9> 
+send co = coroutine.create(function() local x <close> = setmetatable({}, {__close = forever}) coroutine.yield() end)\n
+expect 10> 
+send coroutine.resume(co) coroutine.close(co)\n
+wait 300
+send ^C
+expect interrupted!
+expect 11> 
+send while true do os.execute("sleep 0.2") end\n
+wait 500
+send ^C
+expect interrupted!
+expect 12> 
+send load(function() return " " end)\n
+wait 300
+send ^C
+expect interrupted!
+expect 13> 
+send x = lunette.randn(5000, 5000) while true do y = x:matmul(x) end\n
+wait 1500
+send ^C
+expect interrupted!
+expect 14> 
+send kept + 1\n
+expect 6
+expect > 
+send ^D
+exit 0
+END
+
+session "what holds on to an interrupt gives way to the second, soon after the first too, and the session goes on" <<'END'
+expect 1> 
+send function forever() while true do end end kept = 5\n
+expect 2> 
+send while true do pcall(forever) end\n
+wait 300
+send ^C
+wait 60
+send ^C
+expect interrupted!
+expect 3> 
+send xpcall(error, forever)\n
+wait 300
+send ^C
+wait 300
+send ^C
+expect false
+expect 4> 
+send while true do xpcall(forever, forever) end\n
+wait 300
+send ^C
+wait 300
+send ^C
+expect interrupted!
+expect 5> 
+send coroutine.wrap(function() while true do pcall(coroutine.wrap(forever)) end end)()\n
+wait 300
+send ^C
+wait 300
+send ^C
+expect interrupted!
+expect 6> 
+send coroutine.wrap(function() while true do pcall(coroutine.resume, coroutine.create(function() pcall(forever) end)) end end)()\n
+wait 300
+send ^C
+wait 300
+send ^C
+expect interrupted!
+expect 7> 
+send while true do local x <close> = setmetatable({}, {__close = forever}) pcall(error) end\n
+wait 300
+send ^C
+wait 300
+send ^C
+expect interrupted!
+expect 8> 
+send error(setmetatable({}, {__tostring = forever}))\n
+wait 300
+send ^C
+wait 300
+send ^C
+expect 9> 
+send setmetatable({}, {__tostring = forever})\n
+wait 300
+send ^C
+expect interrupted!
+expect 10> 
+send lunette.defer_interrupts(true) while true do end\n
+wait 300
+send ^C
+wait 60
+send ^C
+wait 60
+send ^C
+expect interrupted!
+expect 11> 
+send ^C^C^C^C^Ckept + 1\n
+expect 6
+expect > 
+send ^D
+exit 0
+END
+
 session "Ctrl-C at the prompt cancels the input" <<'END'
 expect > 
 send for i = 1, 2 do\n
@@ -383,7 +569,7 @@ expect >
 send help "nn.Linear"\n
 expect times weight
 send help(lunette.nn.Linear)\n
-expect lunette.nn.Linear(in, out
+expect lunette.nn.Linear(inputs, outputs
 send help\n
 expect lunette help TOPIC
 send function own(a, b) end\n

@@ -1,4 +1,4 @@
--- How ops are called from Lua: positions, names, lists, axes from 1, defaults, and the one-line errors; help covers all.
+-- How ops are called from Lua: positions, names, lists, axes from 1, defaults, and the one-line errors.
 local lunette = require "lunette"
 local t = require "tap"
 local ops = lunette.ops
@@ -95,36 +95,16 @@ t.case("a NaN names the op that made it", function()
   t.equal((lunette.last_error()), "divergence")
 end)
 
-t.case("every function, method and op has help", function()
-  local help, surface = require "lunette.help", require "lunette.help.surface"
-  local function listed(list)
-    local names = {}
-    for _, row in ipairs(list) do names[row[1]] = true end
-    return names
+-- oneDNN wrote beyond its memory here, which glibc notices at one of the next allocations.
+t.case("weight gradients of 1 x 1 convolutions with stride and few channels stay in their memory", function()
+  for i = 1, 100 do
+    local c, k = 2 + i % 5, 1 + i % 7
+    local images, dy = lunette.rand(4, c, 8, 8), lunette.rand(4, k, 4, 4)
+    local dw = lunette.ops.conv2d_dw(images, dy, {kernel_h = 1, kernel_w = 1, stride = 2})
+    local direct = (images[{{}, {1}, {1, 8, 2}, {1, 8, 2}}] * dy[{{}, {1}}]):sum():item()
+    t.ok(math.abs(dw:totable()[1][1][1][1] - direct) < 1e-3 * direct)
   end
-  local functions = listed(surface.functions)
-  for name, value in next, lunette do
-    local kind = type(value)
-    if kind == "function" and not package.loaded["lunette." .. name] then t.ok(functions[name], "help on lunette." .. name) end
-  end
-  for name in pairs(functions) do t.equal(type(rawget(lunette, name)), "function", "lunette." .. name) end
-  for name in pairs(listed(surface.methods)) do t.equal(type(x[name]), "function", "t:" .. name) end
-  for _, row in ipairs(lunette.op_rows()) do t.match(help.text(row.name), row.name, row.name) end
-  local library = {}
-  for _, row in ipairs(require "lunette.help.library") do
-    local value = lunette
-    for part in row[1]:gmatch "[^.]+" do value = value[part] end
-    local called = type(value) == "table" and (getmetatable(value) or {}).__call or value
-    t.equal(type(called), "function", "lunette." .. row[1])
-    library[row[1]] = true
-    t.match(help.text(row[1]), row[1], row[1])
-  end
-  for _, module in ipairs {"models", "loss", "schedule", "qscore", "metrics", "probe", "explain", "npy"} do
-    for name, value in pairs(lunette[module]) do
-      if type(value) == "function" then t.ok(library[module .. "." .. name], "help on lunette." .. module .. "." .. name) end
-    end
-  end
-  t.match(select(2, help.text "reshpe"), "did you mean 'reshape'")
+  collectgarbage()
 end)
 
 t.finish()

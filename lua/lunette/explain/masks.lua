@@ -60,6 +60,7 @@ function masks.energy(map, mask) return one("energy", 3, map, mask, { 0.5 }) end
 
 --- unit_range(map) -> each map stretched to 0..1; a constant one becomes 0.
 function masks.unit_range(map)
+  if not lunette.is_tensor(map) then error("unit_range: map must be a tensor (h,w) or (n,h,w), got a " .. type(map), 2) end
   return lunette.scope(function()
     local s = map:shape()
     local pixels = s[#s] * s[#s - 1]

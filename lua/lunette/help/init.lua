@@ -1,9 +1,11 @@
 -- help: `lunette help [topic]`, and in the REPL `?topic` and help "topic" or help(value). Ops come from the op table, the
--- rest from help/surface.lua and help/library.lua.
+-- rest from help/entries.lua.
 local cli = require "lunette.cli"
 local lunette = require "lunette"
-local library = require "lunette.help.library"
-local surface = require "lunette.help.surface"
+local entries = require "lunette.help.entries"
+local op_examples = require "lunette.help.ops"
+local page = require "lunette.help.page"
+local topic_texts = require "lunette.help.topics"
 local reference = require "lunette.recipe.reference"
 local suggest = require "lunette.suggest"
 local value = require "lunette.help.value"
@@ -16,6 +18,7 @@ lunette %s ...
                                       recipes; `lunette run --help` says how
 lunette doctor                        what this machine and this build offer
 lunette help TOPIC                    an op, a function, a tensor method, or one of: %s
+lunette help --luacats                annotations for editors with a Lua language server
 
 lunette.NAME: %s
 t:NAME:       %s
@@ -24,7 +27,7 @@ lunette.ops:  %s]]
 
 local function names_of(list)
   local names = {}
-  for _, row in ipairs(list) do names[#names + 1] = row[1] or row.name end
+  for _, row in ipairs(list) do names[#names + 1] = row.name end
   table.sort(names)
   return names
 end
@@ -41,7 +44,7 @@ end
 
 local function topics()
   local names = {"ops", "recipe"}
-  for name in pairs(surface.topics) do names[#names + 1] = name end
+  for name in pairs(topic_texts) do names[#names + 1] = name end
   table.sort(names)
   return names
 end
@@ -49,13 +52,34 @@ end
 local COMMANDS = {}
 for _, name in ipairs(cli.commands) do COMMANDS[name] = true end
 
--- Rows of the library: one name, a module's name, or the last part of names.
+local function first_sentence(doc) return ((doc:match "^.-[.;]%f[%s%z]" or doc):gsub(";$", ".")) end
+
+local function full_name(row) return row.name:find ":" and row.name or "lunette." .. row.name end
+
+-- The names of a module, or the methods of what one returns, with a sentence each.
+local function in_module(name)
+  local lines, widest = {}, 0
+  local function each(f)
+    for _, row in ipairs(entries.library) do
+      if row.name:match "^(.-)[.:][^.:]+$" == name then f(row) end
+    end
+  end
+  each(function(row) widest = math.max(widest, #full_name(row)) end)
+  each(function(row) lines[#lines + 1] = ("  %-" .. widest .. "s  %s"):format(full_name(row), first_sentence(row.doc)) end)
+  if #lines > 0 then return name .. ", each with help of its own:\n" .. table.concat(lines, "\n") end
+end
+
+-- Rows of the library: one name, or the last part of names; and a module's list.
 local function in_library(name)
   local texts = {}
-  for _, row in ipairs(library) do
-    local module, last = row[1]:match "^(.-)%.?([^.]+)$"
-    if row[1] == name or module == name or last == name then texts[#texts + 1] = row[2] .. "\n  " .. row[3] end
+  local function add(row) texts[#texts + 1] = page.text(row.name:find ":" and "" or "lunette.", row) end
+  for _, row in ipairs(entries.library) do
+    if row.name == name then add(row) end
   end
+  for _, row in ipairs(entries.library) do
+    if row.name:match "[.:]([^.:]+)$" == name then add(row) end
+  end
+  texts[#texts + 1] = in_module(name)
   return texts
 end
 
@@ -70,12 +94,10 @@ end
 
 local function overview()
   return OVERVIEW:format(table.concat(cli.commands, "|"),
-    table.concat(topics(), ", "), wrapped(names_of(surface.functions)), wrapped(names_of(surface.methods)),
-    wrapped(names_of(library)),
+    table.concat(topics(), ", "), wrapped(names_of(entries.functions)), wrapped(names_of(entries.methods)),
+    wrapped(names_of(entries.library)),
     wrapped(names_of(public_ops())))
 end
-
-local function first_sentence(doc) return doc:match "^.-[.;]%f[%s%z]" or doc end
 
 local function list_ops()
   local lines = {}
@@ -84,15 +106,9 @@ local function list_ops()
   return table.concat(lines, "\n")
 end
 
-local function describe_op(row)
-  local call = "lunette.ops." .. row.name
-  if row.method then call = call .. ", t:" .. row.name end
-  return ("%s\n  %s\n  %s%s"):format(call, row.args, row.doc:gsub("\n", "\n  "), row.grad and "" or "\n  No gradient.")
-end
-
-local function in_list(list, name)
+local function in_list(list, prefix, name)
   for _, row in ipairs(list) do
-    if row[1] == name then return row[2] .. "\n  " .. row[3] end
+    if row.name == name then return page.text(prefix, row) end
   end
 end
 
@@ -108,20 +124,21 @@ function help.text(topic)
     if text then return text end
     return nil, ("no task and no kind of data '%s'%s"):format(part, suggest.hint(part, reference.names(), true))
   end
-  local name = topic:gsub("^lunette%.ops%.", ""):gsub("^lunette%.", ""):gsub("^%w+:", ""):gsub("%(.*$", "")
-  local found = {surface.topics[name], in_list(surface.functions, name), in_list(surface.methods, name)}
+  local name = topic:gsub("^lunette%.ops%.", ""):gsub("^lunette%.", ""):gsub("[%({].*$", "")
+  if name:find ":" and not in_library(name)[1] then name = name:gsub("^%w+:", "") end
+  local found = {topic_texts[name], in_list(entries.functions, "lunette.", name), in_list(entries.methods, "t:", name)}
   local texts = {}
   for i = 1, 3 do texts[#texts + 1] = found[i] end
-  table.move(in_library(name), 1, #library, #texts + 1, texts)
+  table.move(in_library(name), 1, #entries.library, #texts + 1, texts)
   for _, row in ipairs(lunette.op_rows()) do
-    if row.name == name then texts[#texts + 1] = describe_op(row) end
+    if row.name == name then texts[#texts + 1] = page.op(row, op_examples[name]) end
   end
   for _, task in ipairs(reference.names()) do
     if task == name then texts[#texts + 1] = ("In a recipe: `lunette help recipe %s`"):format(name) end
   end
   if #texts > 0 then return table.concat(texts, "\n\n") end
   local known = topics()
-  for _, list in ipairs {surface.functions, surface.methods, library, public_ops()} do
+  for _, list in ipairs {entries.functions, entries.methods, entries.library, public_ops()} do
     for _, other in ipairs(names_of(list)) do known[#known + 1] = other end
   end
   return nil, ("no help on '%s'%s; `lunette help` lists the topics"):format(topic, suggest.hint(name, known))
@@ -152,8 +169,12 @@ function help.show(what)
   print(text or problem)
 end
 
---- main{topic} -> exit code, for the command line
+--- main{topic} -> exit code, for the command line; --luacats instead of a topic writes annotations for editors.
 function help.main(args)
+  if args[1] == "--luacats" then
+    io.write(require "lunette.help.luacats"())
+    return 0
+  end
   local text, problem = help.text(table.concat(args, " "))
   if text then
     print(text)

@@ -111,6 +111,7 @@ local font = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-
 --- The SVG text of a display list. options.standalone: a file of its own (namespace, ground, dark rules).
 function svg.render(list, options)
   local standalone = options and options.standalone
+  if type(list) ~= "table" or not list.depth then error("plot: svg: expected a chart, as plot.lines and the others return it", 2) end
   if list.depth ~= 0 then error("plot: svg: " .. list.depth .. " push_clip without pop_clip", 0) end
   local w, h = number(list.width), number(list.height)
   local out = { ('<svg%s viewBox="0 0 %s %s" width="%s" height="%s" role="img" font-family="%s">'):format(

@@ -137,8 +137,21 @@ function recipe.canonical(config)
   return json.encode(config, { indent = 2 }) .. "\n"
 end
 
+local function need_path(who, path)
+  if type(path) == "string" then return end
+  error(("recipe.%s: expected a path, got %s"):format(who, path == nil and "nothing" or "a " .. type(path)), 3)
+end
+
 --- run(path_or_dir, options) and resume(dir, options): see lunette.recipe.run.
-function recipe.run(...) return require("lunette.recipe.run").run(...) end
-function recipe.resume(...) return require("lunette.recipe.run").resume(...) end
+
+function recipe.run(path, ...)
+  need_path("run", path)
+  return require("lunette.recipe.run").run(path, ...)
+end
+
+function recipe.resume(dir, ...)
+  need_path("resume", dir)
+  return require("lunette.recipe.run").resume(dir, ...)
+end
 
 return recipe

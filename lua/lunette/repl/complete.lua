@@ -2,16 +2,16 @@
 -- commands. It looks at raw fields and at metatables whose __index is a table, never calls a function that belongs to a
 -- value, and keeps its own references to what it uses, so that no code of the user's runs while they type.
 
-local library = require "lunette.help.library"
+local entries = require "lunette.help.entries"
 local lunette = require "lunette"
-local surface = require "lunette.help.surface"
+local topic_texts = require "lunette.help.topics"
 local sys = require "lunette.sys"
 
 local find, gsub, match, rep, sub = string.find, string.gsub, string.match, string.rep, string.sub
 local concat, sort = table.concat, table.sort
 local floor, max, min, length = math.floor, math.max, math.min, utf8.len
 local next, pcall, rawequal, rawget, require, tonumber, type = next, pcall, rawequal, rawget, require, tonumber, type
-local globals, terminal = _G, io.stdout
+local globals, terminal, library = _G, io.stdout, entries.library
 local list_folder, stat, width = sys.list, sys.stat, sys.terminal_width
 local string_library, metatable_of = string, debug.getmetatable
 local tensor_meta, tensor_methods = debug.getregistry().tensor, debug.getregistry()["lunette.methods"]
@@ -40,7 +40,7 @@ local function is_tensor(value) return type(value) == "userdata" and rawequal(me
 -- Whether the library, by what help lists, has a module of this name.
 local function is_module(name)
   for i = 1, #library do
-    if match(library[i][1], "^([%w_]+)%.") == name then return true end
+    if match(library[i].name, "^([%w_]+)%.") == name then return true end
   end
   return false
 end
@@ -72,7 +72,10 @@ local function names_after(value, separator)
     return names
   end
   if rawequal(value, lunette) then
-    for i = 1, #library do names[match(library[i][1], "^[^.]+")] = true end
+    for i = 1, #library do
+      local name = match(library[i].name, "^([^.:]+)%f[.\0]")
+      if name then names[name] = true end
+    end
   end
   for _ = 1, 20 do
     if type(value) == "table" then
@@ -144,9 +147,9 @@ end
 
 local function topics()
   local names = { ops = true, recipe = true }
-  for name in next, surface.topics do names[name] = true end
-  for _, rows in next, { surface.functions, surface.methods, library } do
-    for i = 1, #rows do names[rows[i][1]] = true end
+  for name in next, topic_texts do names[name] = true end
+  for _, rows in next, { entries.functions, entries.methods, library } do
+    for i = 1, #rows do names[rows[i].name] = true end
   end
   local rows = op_rows()
   for i = 1, #rows do

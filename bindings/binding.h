@@ -1,9 +1,7 @@
 /* binding.h: what the files of bindings/ share: the state behind a lua_State, tensor boxes, errors.
 **
 ** Box first, raise last: a Lua error is a longjmp, so a tensor must belong to a userdata (a box) before anything that
-*may
-** raise runs. Create the box with lunb_push, let the core fill box->t, then check the status with lunb_try.
-*/
+** may raise runs. Create the box with lunb_push, let the core fill box->t, then check the status with lunb_try. */
 #ifndef LUNB_BINDING_H
 #define LUNB_BINDING_H
 

@@ -2,12 +2,9 @@
 **
 ** The handler asks the runtime to stop its kernel and sets a hook on the coroutine that runs, which is why
 ** coroutine.resume, wrap and close are replaced: a hook on the main thread alone never fires inside a coroutine. The
-*hook
-** fires at instructions of Lua and at calls of any function. Functions of Lua's own that can loop for long without
-*either
-** are replaced by ones that ask (lua_patterns.c, lua_loops.c). In finalizers Lua runs no hooks at all: in a session
-*they
-** run in a coroutine of their own, where it does.
+** hook fires at instructions of Lua and at calls of any function. Functions of Lua's own that can loop for long without
+** either are replaced by ones that ask (lua_patterns.c, lua_loops.c). In finalizers Lua runs no hooks at all: in a
+** session they run in a coroutine of their own, where it does.
 **
 ** The first signal is an error like others, so that a program can save what it has; from the second on it is raised at
 ** every instruction until the top level is reached, so no pcall, handler or loop around them holds it up. A third that

@@ -1,10 +1,9 @@
 /* jail.h: the process in which a recipe's text is evaluated, and what it and the program say to each other.
 **
 ** The program starts itself with the hidden argument --jail (lua_jail.c). The child makes a Lua state on a fixed piece
-*of
-** memory, reads the text, gives up every right it has (jail_confine.c), only then parses and evaluates, and writes the
-** value (jail.c). The program takes what comes for hostile: it bounds and checks it, and kills the child when time is
-*up.
+** of memory, reads the text, gives up every right it has (jail_confine.c), only then parses and evaluates, and writes
+** the value (jail.c). The program takes what comes for hostile: it bounds and checks it, and kills the child when time
+** is up.
 **
 ** To the child: lunb_jail_request, then the text. From the child: one byte that says how it is confined, then a frame:
 ** kind, length of the payload as 4 bytes (all numbers little-endian), the payload. Then the end of the pipe.
@@ -46,8 +45,7 @@ int lunb_jail_main(void); /* the child: -> exit code */
 /* ---- confinement (jail_confine.c) ---- */
 void lunb_jail_close_others(int first); /* closes every descriptor from `first` on */
 /* Descriptors 0 and 2, rights, resources and system calls are gone: what is left is writing to descriptor 1, exiting
- *and
- ** the memory there is. -> 0, or the errno of seccomp where the system forbids that; the rest holds even then. */
+** and the memory there is. -> 0, or the errno of seccomp where the system forbids that; the rest holds even then. */
 int lunb_jail_confine(uint64_t cpu_seconds);
 _Noreturn void lunb_jail_exit(int code);
 
@@ -58,12 +56,10 @@ void *lunb_arena_resize(lunb_arena *a, void *p, size_t size); /* as realloc; siz
 
 /* ---- values (jail_value.c) ---- */
 /* Writes the value at the top of the stack, in an order that hashing does not change. May raise. -> bytes, or 0: it has
- *more
- ** than `room`. What a recipe may not hold is marked, for the program to complain about with its line. */
+** more than `room`. What a recipe may not hold is marked, for the program to complain about with its line. */
 size_t lunb_jail_encode(lua_State *L, uint8_t *out, size_t room);
 /* Pushes the value that the bytes hold, whoever wrote them; or pushes nothing and returns what is wrong with them. May
- *raise
- ** where memory is short. */
+** raise where memory is short. */
 const char *lunb_jail_decode(lua_State *L, const uint8_t *bytes, size_t size);
 
 #endif

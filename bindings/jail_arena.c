@@ -1,11 +1,8 @@
 /* jail_arena.c: memory for Lua out of one fixed piece: the jailed process cannot ask the system for more.
 **
 ** Blocks lie behind each other; a free one knows the size of its left neighbour's free block, so that neighbours join
-*at
-** once. Free blocks hang in lists by size, eight to a power of two, and two bit maps find the first list that serves:
-*every
-** operation takes the same few steps, whatever a recipe does.
-*/
+** at once. Free blocks hang in lists by size, eight to a power of two, and two bit maps find the first list that
+** serves: every operation takes the same few steps, whatever a recipe does. */
 #include "jail.h"
 
 #include <string.h>

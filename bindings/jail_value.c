@@ -2,9 +2,9 @@
 **
 **   value = 0 false | 1 true | 2 integer, 8 bytes | 3 finite number, 8 bytes | 4 string: length in 4 bytes, bytes
 **         | 5 table: pairs in 4 bytes, then key and value of each | and what a recipe may not hold: 6 something that is
-*no
+** no
 **         data | 7 string that is too long: its length in 8 bytes | 8 nan | 9 inf | 10 -inf | 11 table that lies too
-*deep
+** deep
 **         | 12 nil, which only the whole value can be
 **
 ** Writer and reader count alike: one pair beyond LUNB_JAIL_KEYS is kept, so that the program sees there are too many.

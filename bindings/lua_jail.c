@@ -1,8 +1,7 @@
 /* lua_jail.c: the module `lunette.jail`: has a recipe's text evaluated by a jailed child (jail.c), watches the clock,
- *and
- ** takes in what it says as if it came from an enemy.
- **
- ** The child belongs to a userdata before anything may raise, so it is killed and reaped on every way out.
+** and takes in what it says as if it came from an enemy.
+**
+** The child belongs to a userdata before anything may raise, so it is killed and reaped on every way out.
  */
 #define _GNU_SOURCE /* pipe2, ppoll */
 #include "binding.h"
@@ -287,9 +286,8 @@ static char **command_field(lua_State *L, int i) {
 }
 
 /* evaluate(text, {instructions, memory_kb, string_bytes, milliseconds, trust, command}) -> true, value; or false,
- *message,
- ** "recipe:LINE: ..." where it has a line. Raises "interrupted!" on Ctrl-C. instructions = 0: no bound but the clock's.
- */
+** message, "recipe:LINE: ..." where it has a line. Raises "interrupted!" on Ctrl-C. instructions = 0: no bound but the
+** clock's. */
 static int jail_evaluate(lua_State *L) {
   job j = {0};
   size_t length;

@@ -4,9 +4,7 @@
 ** A pattern such as ("a?"):rep(30) .. ("a"):rep(30) tries 2^30 ways. Lua's own matcher is plain C: no hook runs inside,
 ** and nothing may jump out of it from a signal handler, since that could come in the middle of an allocation. This one
 ** asks at every step of its backtracking whether a signal came, where all it holds is on the C stack or owned by the
-*Lua
-** state, and raises the error there. tests/lua/patterns.lua compares it with Lua's own.
-*/
+** Lua state, and raises the error there. tests/lua/patterns.lua compares it with Lua's own. */
 #define _GNU_SOURCE /* memmem */
 #include "binding.h"
 

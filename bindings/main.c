@@ -327,8 +327,7 @@ done:
 
 /* OpenMP reads its environment when it is loaded, before main. By default its threads spin for milliseconds at every
 ** barrier; with a busy neighbour on one of the cores that makes small steps several times slower, and costs processor
-*time
-** even when idle. A short spin keeps the latency of back-to-back kernels. Users' own settings are left alone. */
+** time even when idle. A short spin keeps the latency of back-to-back kernels. Users' own settings are left alone. */
 static void with_short_barriers(char **argv) {
   if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) return;
   char self[4096]; /* by its path, not as /proc/self/exe: process lists show the name that was executed */

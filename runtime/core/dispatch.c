@@ -1,7 +1,5 @@
 /* dispatch.c: lun_run. Checks arguments against the signature, lays inputs out, calls shape function and kernel,
- *records
- ** the tape. The only place where an op is called from.
- */
+** records the tape. The only place where an op is called from. */
 #include "core.h"
 
 #include <math.h>

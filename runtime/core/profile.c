@@ -1,9 +1,7 @@
 /* profile.c: how often each op runs and how long it takes. The counters lie in the op table of the context.
 **
 ** An op that runs others (a kernel made of ops, a copy that lays an argument out) is charged with its own time alone,
-*so
-** that the times of all ops add up to the time spent in ops.
-*/
+** so that the times of all ops add up to the time spent in ops. */
 #include "core.h"
 
 #include <string.h>

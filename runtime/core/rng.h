@@ -1,7 +1,6 @@
 /* rng.h: counter-based random numbers, Philox4x32-10 (Salmon et al., SC'11). number = f(seed, stream name, counter):
 ** no state, so worker count, batch order, resuming and added stages change nothing, and CPU and CUDA draw the same
-*bits.
-*/
+** bits. */
 #ifndef LUN_RNG_H
 #define LUN_RNG_H
 

@@ -1,11 +1,9 @@
 /* tape.c: reverse-mode differentiation over the ops that ran.
 **
 ** A node holds a copy of its op's call in which every tensor the gradient does not read is a ghost (shape without
-*data),
-** so activations live exactly as long as some gradient needs them. Outputs are held as aliases without a tape: a node
-** that held its own output would never be freed. A kept input that a cheap op made (row->recompute) is not held either:
-** the node remembers the op that made it and makes it again when its turn comes.
-*/
+** data), so activations live exactly as long as some gradient needs them. Outputs are held as aliases without a tape: a
+** node that held its own output would never be freed. A kept input that a cheap op made (row->recompute) is not held
+** either: the node remembers the op that made it and makes it again when its turn comes. */
 #include "core.h"
 
 #include <string.h>

@@ -118,8 +118,7 @@ static void part(const lun_blas *blas, const product *p, int64_t i, int64_t m, i
 enum { WORTH_A_THREAD = 1 << 18, ALIGN = 16 };
 
 /* Each of our threads has its own part of y: OpenBLAS's threads wait for each other inside a product by yielding the
-*CPU
-** in a loop, which takes a time slice each time where a neighbour wants the CPU too. Parts begin at whole tiles. */
+** CPU in a loop, which takes a time slice each time where a neighbour wants the CPU too. Parts begin at whole tiles. */
 static void multiply(const lun_blas *blas, const product *p, int threads) {
   double work = (double)p->m * (double)p->n * (double)p->k / WORTH_A_THREAD;
   bool rows = p->m >= p->n;

@@ -23,8 +23,7 @@ struct lun_conv_entry {
 int lun_conv_find(lun_call *c, lun_dnnl *d, const conv_key *key, lun_conv_entry **out);
 
 /* Runs one batch of images. w: plain weights, read, or for LUN_CONV_DW written. packed: room for weight_bytes of
- *blocked
- ** weights, which hold them already where `ready`. pad: room for pad_bytes. bias may be NULL. */
+** blocked weights, which hold them already where `ready`. pad: room for pad_bytes. bias may be NULL. */
 int lun_conv_execute(lun_call *c, lun_dnnl *d, lun_conv_entry *e, void *x, void *w, void *bias, void *y, void *packed,
                      bool ready, void *pad);
 

@@ -4,8 +4,7 @@
 /* Weight gradients of native bf16 where images are small: measured at 512 channels of 4 x 4 on AMX, oneDNN 2.6 reaches
 ** 202 GFLOP/s there (766 to 1,137 on larger images: it has too few pixels per image to fill its tiles), its matrix
 ** product 1,300 and more. And with stride 2: 64 to 128 channels 35 instead of 49 ms, 128 to 256 27 instead of 34 (Zen
-*4).
-** So dw (out, taps) = dy^T (out, pixels) columns (pixels, taps), a group of images at a time. */
+** 4). So dw (out, taps) = dy^T (out, pixels) columns (pixels, taps), a group of images at a time. */
 bool lun_dw_as_product(const conv_geometry *g) {
   return (g->oh * g->ow <= 16 || (g->stride > 1 && g->kh * g->kw > 1)) && g->c % 32 == 0 && g->k % 32 == 0;
 }

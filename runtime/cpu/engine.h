@@ -7,9 +7,7 @@
 ** Environment: LUNETTE_ENGINE=onednn|openblas|reference limits the engine to what is named and what comes after it.
 ** LUNETTE_BF16=native|convert: whether bf16 convolutions run in bf16 or as f32 around bf16 activations; native is the
 ** default where the CPU has AMX, or AVX-512 bf16 at twice the rate of f32. LUNETTE_OPENBLAS=FILE loads another
-*OpenBLAS,
-** LUNETTE_OPENBLAS_CORE=NAME takes other kernels of it than those the CPU calls for.
-*/
+** OpenBLAS, LUNETTE_OPENBLAS_CORE=NAME takes other kernels of it than those the CPU calls for. */
 #ifndef LUN_CPU_ENGINE_H
 #define LUN_CPU_ENGINE_H
 

@@ -4,9 +4,7 @@
 **
 ** Bound, beside the products, by the memory of the scores: per score, forward writes and reads it in f32 and again in
 ** the dtype of qkv (12 bytes for bf16), backward writes and reads two of each and reads three of those in products
-*(30).
-** A warp takes a row; it reads it three times (forward), the second and third time from the L1 cache.
-*/
+** (30). A warp takes a row; it reads it three times (forward), the second and third time from the L1 cache. */
 #include "kernels.h"
 #include "gemm.h"
 #include "pack.h"

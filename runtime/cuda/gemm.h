@@ -10,8 +10,7 @@ extern "C" {
 #endif
 
 /* A matrix in device memory, row-major as stored: row i starts at p + i * ld elements. transposed: its transpose is
-*meant.
-** stride: elements from one matrix of a batch to the next (0: all products share it). */
+** meant. stride: elements from one matrix of a batch to the next (0: all products share it). */
 typedef struct {
   const void *p;
   int64_t ld, stride;

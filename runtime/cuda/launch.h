@@ -1,11 +1,9 @@
 /* launch.h: what every .cu file includes. Kernels are written once: nvcc makes a device's code of them, and a C++
- *compiler
- ** with LUN_CUDA_HOST makes code that the tests run without a device (tests/cuda_host/cuda_host.h).
- **
- **   LUN_LAUNCH(call, kernel, blocks, threads, shared, arguments...)   a status; an error names op, kernel and launch
- **   LUN_SHARED(type, name)                                            the block's dynamic shared memory, `shared`
- *bytes
- */
+** compiler with LUN_CUDA_HOST makes code that the tests run without a device (tests/cuda_host/cuda_host.h).
+**
+**   LUN_LAUNCH(call, kernel, blocks, threads, shared, arguments...)   a status; an error names op, kernel and launch
+**   LUN_SHARED(type, name)                                            the block's dynamic shared memory, `shared`
+** bytes */
 #ifndef LUN_CUDA_LAUNCH_H
 #define LUN_CUDA_LAUNCH_H
 

@@ -1,7 +1,6 @@
 /* logistic.h: softmax regression's objective on a device (logistic.cu), shared by the solvers of probe.cu. Parameters
 ** are classes x d weights followed by `classes` biases, in double; products are in the dtype of x, and what they make
-*of
-** LOGISTIC_ROWS rows is added in double. */
+** of LOGISTIC_ROWS rows is added in double. */
 #ifndef LUN_CUDA_LOGISTIC_H
 #define LUN_CUDA_LOGISTIC_H
 

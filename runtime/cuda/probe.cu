@@ -1,7 +1,6 @@
 /* probe.cu: linear probes on frozen features: the solvers of ops/probe.c with every vector on the device. L-BFGS
- *decides
- ** on the host, as a line search must: it waits for four numbers after each evaluation. SGD waits once an epoch, to see
- ** that the loss is finite. Bound by logistic.cu's products. */
+** decides on the host, as a line search must: it waits for four numbers after each evaluation. SGD waits once an epoch,
+** to see that the loss is finite. Bound by logistic.cu's products. */
 #include "core/rng.h"
 #include "kernels.h"
 #include "logistic.h"

@@ -1,7 +1,6 @@
 /* rows.h: ops on the rows of a matrix. A row is the work of LANES threads: of a warp, or of a block of
 ** LUN_CUDA_THREADS where rows are long. A thread keeps its first LUN_ROW_HELD elements in registers, so that a row of
-*up
-** to LANES times that is read from memory once; what is longer is read again, from the cache as a rule. */
+** up to LANES times that is read from memory once; what is longer is read again, from the cache as a rule. */
 #ifndef LUN_CUDA_ROWS_H
 #define LUN_CUDA_ROWS_H
 

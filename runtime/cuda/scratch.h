@@ -1,6 +1,5 @@
 /* scratch.h: device memory for the time of one call. It is freed in stream order: a kernel that was launched with it
-*has
-** it for as long as it runs, even after lun_release. */
+** has it for as long as it runs, even after lun_release. */
 #ifndef LUN_CUDA_SCRATCH_H
 #define LUN_CUDA_SCRATCH_H
 

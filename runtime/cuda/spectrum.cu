@@ -1,8 +1,7 @@
 /* spectrum.cu: eigenvalues of symmetric matrices. Householder reduction to tridiagonal form, as ops/spectrum.c does it:
 ** each of its n steps reads what is left of the matrix twice and writes it once, 8 n^3 bytes in all, from the
 ** second-level cache up to n = 2,048. Then one thread an eigenvalue finds it by bisection, counting those below a
-*number
-** with a Sturm sequence (Golub and Van Loan, 8.4): they come out in order, and nothing waits for the host. */
+** number with a Sturm sequence (Golub and Van Loan, 8.4): they come out in order, and nothing waits for the host. */
 #include "axes.h"
 #include "copy.h"
 #include "kernels.h"

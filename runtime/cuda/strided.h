@@ -1,6 +1,6 @@
 /* strided.h: where the elements of up to three arguments lie that belong to element i of an output, in the order in
- *which
- ** the output's elements follow each other in memory. Arguments may be broadcast (stride 0) and have any strides. */
+** which the output's elements follow each other in memory. Arguments may be broadcast (stride 0) and have any strides.
+*/
 #ifndef LUN_CUDA_STRIDED_H
 #define LUN_CUDA_STRIDED_H
 

@@ -189,8 +189,7 @@ int lun_run(lun_context *c, const lun_op *op, const lun_arg *args, lun_tensor **
 
 /* ---- where the time goes ----
 ** Seconds are wall time; the time of ops that an op ran is theirs, so forward_seconds and within_seconds of all ops add
-*up
-** to the time spent in ops. Work a device does after the call returned is not in them. */
+** up to the time spent in ops. Work a device does after the call returned is not in them. */
 typedef struct {
   int64_t forward, backward, within;
   double forward_seconds;  /* runs outside a backward pass */

@@ -1,7 +1,6 @@
 /* io.h: bytes <-> tensors. Every reader parses from memory, trusts no size it reads, and says in its message which file
 ** (`what`), at which offset, what was expected and what came. Buffers of bytes are u8 tensors (n): counted, failable
-*and
-** reference counted like everything else.
+** and reference counted like everything else.
 **
 ** Images are u8 (1,c,h,w), stored channels-last. Files count labels from 0, tensors from 1.
 */

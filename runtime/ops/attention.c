@@ -1,8 +1,6 @@
 /* attention.c: multi-head self-attention (Vaswani et al. 2017, section 3.2) as one op, without the matrix of all
- *scores:
- ** the forward pass keeps the logarithm of each row's sum, from which the backward pass makes the scores again
- ** (Dao et al. 2022).
- */
+** scores: the forward pass keeps the logarithm of each row's sum, from which the backward pass makes the scores again
+** (Dao et al. 2022). */
 #include "ops/activation.h"
 #include "ops/exp.h"
 

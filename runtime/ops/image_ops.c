@@ -1,7 +1,5 @@
 /* image_ops.c: images resized, cropped, coloured, blurred and normalised with given parameters: evaluation, heatmaps,
- *and
- ** the single steps of augment, which tests hold against golden values.
- */
+** and the single steps of augment, which tests hold against golden values. */
 #include "ops/image.h"
 
 #ifdef _OPENMP

@@ -1,10 +1,9 @@
 /* pointwise.c: ops that look at one element of each argument at a time. Rows of one argument are lines of
- *pointwise.def.
- **
- ** Layouts: an output takes the layout of the first argument that has its shape and is dense (row-major or
- *channels-last);
- ** an argument laid out otherwise is copied into that layout first. bf16 is computed in f32, a block at a time.
- */
+** pointwise.def.
+**
+** Layouts: an output takes the layout of the first argument that has its shape and is dense (row-major or
+** channels-last); an argument laid out otherwise is copied into that layout first. bf16 is computed in f32, a block at
+** a time. */
 #include "core/op.h"
 #include "core/half.h"
 #include "ops/gelu.h"

@@ -2,11 +2,8 @@
 **
 ** Class k is an object of shape k with texture k mod 5 (core). It lies on a background whose kind is k with a chosen
 ** probability and any kind otherwise (spurious). Colours, pose, phase, clutter and noise are nuisances. Every number is
-*a
-** function of (seed, split, sample id): images can be made in any order and in parts.
-** The pixel loops use only operations that IEEE 754 rounds exactly, uncontracted, so that every CPU draws the same
-*bytes.
-*/
+** a function of (seed, split, sample id): images can be made in any order and in parts. The pixel loops use only
+** operations that IEEE 754 rounds exactly, uncontracted, so that every CPU draws the same bytes. */
 #include "core/op.h"
 #include "core/rng.h"
 

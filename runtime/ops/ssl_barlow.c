@@ -1,11 +1,8 @@
 /* ssl_barlow.c: the loss of Barlow Twins (Zbontar et al. 2021, arXiv 2103.03230, equations 1 and 2).
 **
 ** With a, b (n,d) the normalised views and c = a^T b / n, the off-diagonal part's gradients are multiples of b c^T and
-*a c
-** less what the diagonal gives. With few samples and many features they are (b b^T) a and (a a^T) b instead, and the
-*sum
-** of c's squares is that of the products of both (n,n) matrices: nothing of size (d,d) is made.
-*/
+** a c less what the diagonal gives. With few samples and many features they are (b b^T) a and (a a^T) b instead, and
+** the sum of c's squares is that of the products of both (n,n) matrices: nothing of size (d,d) is made. */
 #include "ops/ready_gradient.h"
 
 #include <math.h>

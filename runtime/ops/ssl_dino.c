@@ -1,6 +1,5 @@
 /* ssl_dino.c: DINO's loss (Caron et al. 2021, arXiv 2104.14294, algorithm 1). The teacher's probabilities are made
- *again
- ** in the backward pass: nothing of the size of the logits is kept beside them. */
+** again in the backward pass: nothing of the size of the logits is kept beside them. */
 #include "ops/soft_targets.h"
 
 #include <math.h>

@@ -2,9 +2,7 @@
 **
 ** The covariance's gradient is z c for centred z (n,d) and c = z^T z (d,d) without its diagonal. With few samples and
 ** many features it is made as (z z^T) z less the diagonal's part instead, from an (n,n) matrix: the sum of all squares
-*is
-** that of c, and the diagonal's is subtracted, which is exact enough where it is not nearly all of it.
-*/
+** is that of c, and the diagonal's is subtracted, which is exact enough where it is not nearly all of it. */
 #include "ops/ready_gradient.h"
 
 #include <math.h>

@@ -1,14 +1,12 @@
 /* cuda_host.h: what a .cu file needs to be compiled for the host: enough of CUDA's built-in variables and functions
- *that
- ** our kernels run unchanged, one thread after the other, where tests can look at them.
- **
- ** Every CUDA thread is a coroutine with a stack of its own. One runs until it ends or reaches a barrier or a warp
- ** function; then the next one does, in ascending or descending order (lun_cuda_host.reversed). So what depends on the
- ** order of threads differs between the two orders, and a barrier that some threads never reach is found at once.
- ** Shared memory is a block of the heap of exactly the size that was asked for, new for every block of threads and
- *filled
- ** with 0xFF (NaN): AddressSanitizer sees accesses beside it, results show what was read before it was written.
- */
+** that our kernels run unchanged, one thread after the other, where tests can look at them.
+**
+** Every CUDA thread is a coroutine with a stack of its own. One runs until it ends or reaches a barrier or a warp
+** function; then the next one does, in ascending or descending order (lun_cuda_host.reversed). So what depends on the
+** order of threads differs between the two orders, and a barrier that some threads never reach is found at once.
+** Shared memory is a block of the heap of exactly the size that was asked for, new for every block of threads and
+** filled with 0xFF (NaN): AddressSanitizer sees accesses beside it, results show what was read before it was written.
+*/
 #ifndef CUDA_HOST_H
 #define CUDA_HOST_H
 

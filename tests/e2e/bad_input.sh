@@ -88,7 +88,7 @@ one_line
 expect "a label out of range, before anything is trained" 3 "" \
   "*'range/test.bin': record 10 (offset 27657) has label 10; expected 0..9" run cifar.lua --data-root range --out no
 one_line
-expect "a batch larger than a data file" 3 "" "*stages.pretrain.batch is 16, but 'c:train' has only 8 images" run cifar.lua --data-root few --out no
+expect "a batch larger than a data file" 2 "" "*stages.pretrain.batch is 16, but 'c:train' has only 8 images" run cifar.lua --data-root few --out no
 one_line
 expect "a batch larger than data made on the fly" 2 "" "*'pretrain.batch' is 64, but 'shapes:train' has only 48 images" \
   run tiny.lua --out no --set pretrain.batch=64
@@ -113,7 +113,7 @@ one_line
 expect "LARS under the names of the op" 0 "*is valid*" "" "$program" check tiny.lua --set pretrain.optim.kind=lars --set pretrain.optim.eta=0.01 \
   --set pretrain.optim.clip=false --set pretrain.optim.exclude_1d=false
 expect "a recipe that is not there" 2 "" "nosuch.lua: no such file" run nosuch.lua
-expect "a folder without a recipe" 2 "" "*recipe.lua: no such file" run .
+expect "a folder without a recipe" 2 "" "*'.' is not a run directory: it has no status.json" run .
 : >empty.lua
 expect "an empty recipe" 2 "" "*returns one table; this file returns nothing" run empty.lua
 head -c 500 good/test.bin >binary.lua

@@ -1,8 +1,6 @@
 /* fuzz.h: a deterministic mutator for the readers. A driver gives a valid file and a function that reads bytes; the
 ** reader must answer every mutation with a status, never with a crash, a leak or an access outside its bytes (build
-*with
-** LUNETTE_SANITIZE). What it accepts must be a tensor that holds what its shape says.
-*/
+** with LUNETTE_SANITIZE). What it accepts must be a tensor that holds what its shape says. */
 #ifndef LUN_FUZZ_H
 #define LUN_FUZZ_H
 

@@ -32,7 +32,7 @@ return {
   { name = "to", doc = "Converted or moved; the tensor itself where nothing changes.",
     args = { { "what", "dtype|string|table", "a dtype, a device, or {dtype =, device =}" } }, returns = { { "tensor" } },
     fails = "lunette.ones(2):to(\"f31\")", example = "print(lunette.tensor({1.7, -1.7}):to(\"i64\"))" },
-  { name = "move", doc = "Moves the tensor itself to a device, for whoever holds it; its gradient is dropped. For leaves, such as parameters.",
+  { name = "move", doc = "Moves the tensor itself, for whoever holds it; its gradient is dropped. For leaves, such as parameters.",
     args = { { "device", "\"cpu\"|\"cuda\"", "where to" } }, returns = { { "tensor", "itself" } }, fails = "lunette.ones(2):move(\"tpu\")",
     example = "print(lunette.ones(2):move(\"cpu\"):device())" },
   { name = "free", doc = "Gives the memory back now; any later use is an error.", args = {}, returns = {},

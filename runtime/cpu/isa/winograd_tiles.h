@@ -1,14 +1,12 @@
 /* winograd_tiles.h: the transforms of Winograd's minimal filtering F(4x4, 3x3), compiled once per instruction set.
 **
 ** Convolution with a 3 x 3 kernel, stride 1, padding 1 (Lavin and Gray 2016, arXiv 1509.09308). A tile of 4 x 4 outputs
-*is
+** is
 **   Y = A^T [ (G w G^T) . (B^T d B) ] A       d: the 6 x 6 inputs it reads, '.': elementwise, summed over channels
 ** so 36 products a channel instead of 144. With V = B^T d B, U = G w G^T and Z = A dY A^T the sums over channels, and
-*for
-** the weight gradient dw = G^T [ sum over tiles Z . V ] G those over tiles, are 36 matrix products (winograd.c).
-** Planes: one of the 36 positions p holds a matrix with a row per tile (V, M, Z) or per channel (U), `plane`
-** elements from one to the next. U has a row per channel that is summed over, so that the products read it as it lies.
-*/
+** for the weight gradient dw = G^T [ sum over tiles Z . V ] G those over tiles, are 36 matrix products (winograd.c).
+** Planes: one of the 36 positions p holds a matrix with a row per tile (V, M, Z) or per channel (U), `plane` elements
+** from one to the next. U has a row per channel that is summed over, so that the products read it as it lies. */
 #ifndef LUN_CPU_WINOGRAD_TILES_H
 #define LUN_CPU_WINOGRAD_TILES_H
 

@@ -14,7 +14,7 @@ lun_cuda_host_state lun_cuda_host;
 namespace {
 
 enum class at { fresh, ready, barrier, warp, done };
-constexpr size_t STACK = 256 << 10; /* AddressSanitizer's frames are large */
+constexpr size_t STACK = 64 << 10; /* AddressSanitizer clears the shadow of all of it at every switch */
 constexpr int MOST = 1024;          /* threads of a block, as on the devices */
 
 struct lane_of_warp {

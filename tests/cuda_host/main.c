@@ -194,18 +194,25 @@ static const struct {
 };
 enum { NMORE = sizeof more / sizeof *more };
 
-/* The check with the samples of the row, then with those of samples.def: they are there for the kernels' branches, and too
-** large for gradients by differences. */
+/* The check with the samples of the row; where results and memory are looked at, with those of samples.def too. They are
+** there to reach every branch of a kernel, and too large for the rest. A gradient is made of ops whose kernels are looked
+** at one by one: the first sample shows that they fit together. */
 static void run_check(const opcheck *check, lun_context *with, const lun_op *op, report *r) {
   const char *samples[NMORE + 1];
+  lun_op other = *op;
   int n = 0;
+  other.samples = samples;
+  if (check->run == opcheck_gradient) {
+    if (op->samples) samples[n++] = op->samples[0];
+    samples[n] = NULL;
+    check->run(with, &other, r);
+    return;
+  }
   check->run(with, op, r);
   for (int i = 0; i < NMORE; i++)
     if (!strcmp(more[i].op, op->name)) samples[n++] = more[i].text;
   samples[n] = NULL;
-  lun_op further = *op;
-  further.samples = samples;
-  if (n && check->run != opcheck_gradient) check->run(with, &further, r);
+  if (n && (check->run == opcheck_engine || check->run == opcheck_buffers)) check->run(with, &other, r);
 }
 
 static void kernel_passes(const lun_kernel *k, const opcheck *check) {

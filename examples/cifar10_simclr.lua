@@ -30,7 +30,7 @@ return {
     { name = "random_probe", task = "linear_probe", from = "random", data = "cifar10:train", test = "cifar10:test" },
     { name = "random_knn", task = "knn", from = "random", data = "cifar10:train", test = "cifar10:test", k = 20 },
     { name = "pretrain", task = "simclr", data = "cifar10:train", epochs = 12, batch = batch, size = 16,
-      temperature = 0.2,
+      temperature = 0.2, monitor = { every = 4 },
       augment = { crop = { 0.15, 0.8 }, flip = 0.5, jitter = { 0.4, 0.4, 0.4, 0.1 }, jitter_p = 0.8, gray = 0.2 },
       optim = { kind = "sgd", lr = 0.06, momentum = 0.9, weight_decay = 5e-4 },
       schedule = { kind = "cosine", warmup_epochs = 0.2 } },

@@ -179,7 +179,7 @@ function Tensor:detach() end
 ---@return lunette.Tensor
 function Tensor:to(what) end
 
---- Moves the tensor itself to a device, for whoever holds it; its gradient is dropped. For leaves, such as parameters.
+--- Moves the tensor itself, for whoever holds it; its gradient is dropped. For leaves, such as parameters.
 --- ```lua
 --- print(lunette.ones(2):move("cpu"):device())
 --- ```

@@ -151,7 +151,7 @@ local function environment(session, stage, resume_state)
     config = config,
     stage = stage,
     seed = stage.seed or config.seed,
-    device = session.device or config.device,
+    device = session.device or (config.device == "cuda" and "cuda" or "cpu"), -- nobody looked for another: "auto" is the CPU
     precision = config.model.precision,
     rundir = dir,
     progress = session.progress,

@@ -15,7 +15,7 @@ namespace {
 
 enum class at { fresh, ready, barrier, warp, done };
 constexpr size_t STACK = 64 << 10; /* AddressSanitizer clears the shadow of all of it at every switch */
-constexpr int MOST = 1024;          /* threads of a block, as on the devices */
+constexpr int MOST = 1024;         /* threads of a block, as on the devices */
 
 struct lane_of_warp {
   unsigned mask;

@@ -133,7 +133,7 @@ void lun_cuda_dnn_close(lun_cuda_dnn *d) {
 }
 
 void lun_cuda_dnn_describe(lun_context *c, char *buf, size_t size) {
-  lun_cuda_dnn *d;
+  lun_cuda_dnn *d = NULL;
   if (need(c, &d))
     snprintf(buf, size, "not loaded: out of memory");
   else if (!d->handle)
@@ -433,7 +433,7 @@ static int execute(lun_call *c, lun_cuda_dnn *d, const plan *p, void *x, void *w
 
 static int run(lun_call *c, const lun_cuda_conv *v, direction which, lun_dtype dw, const void *x, const void *weight,
                const void *y) {
-  lun_cuda_dnn *d;
+  lun_cuda_dnn *d = NULL;
   plan *p = NULL;
   key k;
   uintptr_t bits = (uintptr_t)x | (uintptr_t)weight | (uintptr_t)y;

@@ -5,22 +5,12 @@
 */
 #include "kernels.h"
 #include "pack.h"
+#include "real.h"
 #include "reduce.h"
 #include "scratch.h"
 
 #define EACH(i, n)                                                                                                     \
   for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); i += (int64_t)gridDim.x * blockDim.x)
-
-#define BY_REAL(call, dtype, ...)                                                                                      \
-  do {                                                                                                                 \
-    if ((dtype) == LUN_F64) {                                                                                          \
-      typedef double T;                                                                                                \
-      __VA_ARGS__                                                                                                      \
-    } else {                                                                                                           \
-      typedef float T;                                                                                                 \
-      __VA_ARGS__                                                                                                      \
-    }                                                                                                                  \
-  } while (0)
 
 /* ---- gradcam: activation gradient relu -> map ---- */
 
@@ -59,7 +49,7 @@ int lun_cuda_gradcam(lun_call *c) {
   LUN_TRY(lun_cuda_scratch(c, LUN_F64, n * channels, &scratch));
   double *weight = lun_elements<double>(scratch);
   int st = LUN_OK;
-  BY_REAL(c, a->dtype, {
+  LUN_BY_REAL(a->dtype, {
     if (channels)
       st = LUN_LAUNCH(c, channel_weights<T>, lun_cuda_blocks(n * channels), LUN_CUDA_THREADS, 0,
                       lun_elements<T>(c->arg[1].t), weight, n, channels, pixels);
@@ -88,9 +78,8 @@ int lun_cuda_channel_magnitude(lun_call *c) {
   const lun_tensor *x = c->arg[0].t;
   int64_t pixels = lun_numel(c->out[0]);
   if (!pixels) return LUN_OK;
-  BY_REAL(c, x->dtype,
-          return LUN_LAUNCH(c, largest_magnitude<T>, lun_cuda_blocks(pixels), LUN_CUDA_THREADS, 0, lun_elements<T>(x),
-                            lun_elements<T>(c->out[0]), pixels, x->shape[1]););
+  LUN_BY_REAL(x->dtype, return LUN_LAUNCH(c, largest_magnitude<T>, lun_cuda_blocks(pixels), LUN_CUDA_THREADS, 0,
+                                          lun_elements<T>(x), lun_elements<T>(c->out[0]), pixels, x->shape[1]););
 }
 
 /* ---- map_scores: map mask thresholds -> iou pointing energy; a block to a map ---- */
@@ -140,9 +129,9 @@ int lun_cuda_map_scores(lun_call *c) {
   if (!n) return LUN_OK;
   unsigned threads = pixels < LUN_CUDA_THREADS ? (unsigned)((pixels + 31) / 32 * 32) : (unsigned)LUN_CUDA_THREADS;
   if (!threads) threads = 32;
-  BY_REAL(c, x->dtype,
-          return LUN_LAUNCH(c, score_maps<T>, (unsigned)n, threads, 32 * (sizeof(double) + sizeof(int64_t)),
-                            lun_elements<T>(x), lun_elements<uint8_t>(c->arg[1].t), lun_elements<double>(t), pixels,
-                            t->shape[0], lun_elements<double>(c->out[0]), lun_elements<double>(c->out[1]),
-                            lun_elements<double>(c->out[2])););
+  LUN_BY_REAL(x->dtype,
+              return LUN_LAUNCH(c, score_maps<T>, (unsigned)n, threads, 32 * (sizeof(double) + sizeof(int64_t)),
+                                lun_elements<T>(x), lun_elements<uint8_t>(c->arg[1].t), lun_elements<double>(t), pixels,
+                                t->shape[0], lun_elements<double>(c->out[0]), lun_elements<double>(c->out[1]),
+                                lun_elements<double>(c->out[2])););
 }

@@ -4,6 +4,7 @@ local entries = require "lunette.help.entries"
 local lunette = require "lunette"
 local page = require "lunette.help.page"
 local schema = require "lunette.recipe.schema"
+local sorted_keys = require "lunette.sorted_keys"
 
 local CLASSES = { tensor = "lunette.Tensor", module = "lunette.Module", optimizer = "lunette.Optimizer", loader = "lunette.Loader",
   policy = "lunette.Policy", chart = "lunette.Chart", dtype = "lunette.DType" }
@@ -118,13 +119,6 @@ end
 
 local classes -- of the records found on the way, in order
 
-local function sorted(map)
-  local names = {}
-  for name in pairs(map) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 local recipe_type
 
 local function record(name, fields, doc, more)
@@ -134,7 +128,7 @@ local function record(name, fields, doc, more)
   for _, line in ipairs(more or {}) do lines[#lines + 1] = line end
   local at = #classes + 1
   classes[at] = false -- its place, before the classes of its fields
-  for _, key in ipairs(sorted(fields)) do
+  for _, key in ipairs(sorted_keys(fields)) do
     local type_ = fields[key]
     lines[#lines + 1] = ("---@field %s%s %s %s"):format(key, type_.required and "" or "?", recipe_type(type_, name .. "." .. key),
       said(type_.doc or ""))
@@ -160,7 +154,7 @@ function recipe_type(type_, name)
   elseif type_.type == "variant" then
     local kinds = {}
     local tag = type_.tag or "kind"
-    for _, variant in ipairs(sorted(type_.variants)) do
+    for _, variant in ipairs(sorted_keys(type_.variants)) do
       local own = type_.variants[variant]
       local mark = type_.default_kind == variant and "?" or ""
       kinds[#kinds + 1] = record(name .. "." .. variant, own.fields, own.doc, { ('---@field %s%s "%s"'):format(tag, mark, variant) })
@@ -175,7 +169,7 @@ local function recipes(lines)
   local fields, stages = {}, {}
   for name, type_ in pairs(schema.recipe.fields) do fields[name] = type_ end
   fields.stages, fields.extends = nil, { type = "string", doc = "recipe file to begin with" }
-  for _, task in ipairs(sorted(schema.tasks)) do
+  for _, task in ipairs(sorted_keys(schema.tasks)) do
     local own = {}
     for name, type_ in pairs(schema.tasks[task].fields) do own[name] = type_ end
     for name, type_ in pairs(schema.stage) do own[name] = type_ end

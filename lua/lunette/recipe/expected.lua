@@ -8,6 +8,7 @@
 local differences = require "lunette.recipe.differences"
 local json = require "lunette.json"
 local sys = require "lunette.sys"
+local sorted_keys = require "lunette.sorted_keys"
 
 local expected = {}
 
@@ -135,17 +136,10 @@ local function bits(e, run)
   return list
 end
 
-local function sorted(map)
-  local keys = {}
-  for key in pairs(map) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
 local function within(e, run, found)
   local before, now = figures(e.results), figures(expected.results(run.results))
   local compared = 0
-  for _, path in ipairs(sorted(e.within)) do
+  for _, path in ipairs(sorted_keys(e.within)) do
     local rule, a, b = e.within[path], before[path], now[path]
     local what = ("expected: %s within %.3g (%s)"):format(path, rule.tolerance, rule.by)
     if a and b and math.abs(a - b) <= rule.tolerance then

@@ -3,15 +3,9 @@
 local json = require "lunette.json"
 local sandbox = require "lunette.recipe.sandbox"
 local schema = require "lunette.recipe.schema"
+local sorted_keys = require "lunette.sorted_keys"
 
 local reference = {}
-
-local function sorted(map)
-  local keys = {}
-  for key in pairs(map) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
 
 local function bounds(type_)
   local low, high = type_.min or type_.above, type_.max
@@ -43,20 +37,20 @@ end
 
 -- One line a key, tables unfolded below it.
 local function list(lines, fields, indent)
-  for _, key in ipairs(sorted(fields)) do
+  for _, key in ipairs(sorted_keys(fields)) do
     local type_ = fields[key]
     local default = type_.default == false and "false" or type_.default == true and "true" or default_of(type_)
     lines[#lines + 1] = ("%s%-16s %s; %s (%s)"):format(indent, key, type_.doc, kind_of(type_), default)
     if type_.type == "record" and next(type_.fields) then list(lines, type_.fields, indent .. "  ") end
     if type_.type == "variant" and key ~= "data" then
-      for _, kind in ipairs(sorted(type_.variants)) do
+      for _, kind in ipairs(sorted_keys(type_.variants)) do
         local variant = type_.variants[kind]
         lines[#lines + 1] = ('%s  kind = "%s"%s: %s'):format(indent, kind, kind == type_.default_kind and " (default)" or "", variant.doc)
         list(lines, variant.fields, indent .. "    ")
       end
     end
     if type_.type == "augment" then
-      lines[#lines + 1] = ("%s  presets: %s; keys of a table:"):format(indent, table.concat(sorted(schema.augment.presets), ", "))
+      lines[#lines + 1] = ("%s  presets: %s; keys of a table:"):format(indent, table.concat(sorted_keys(schema.augment.presets), ", "))
       list(lines, schema.augment.view.fields, indent .. "    ")
     end
   end
@@ -96,15 +90,15 @@ local function overview()
   lines[#lines + 1] = ""
   lines[#lines + 1] = "Tasks and kinds of data; `lunette help recipe NAME` lists their settings:"
   lines[#lines + 1] = ""
-  for _, name in ipairs(sorted(schema.tasks)) do lines[#lines + 1] = ("  %-16s %s"):format(name, schema.tasks[name].doc) end
-  for _, name in ipairs(sorted(schema.data)) do lines[#lines + 1] = ("  %-16s %s"):format(name, schema.data[name].doc) end
+  for _, name in ipairs(sorted_keys(schema.tasks)) do lines[#lines + 1] = ("  %-16s %s"):format(name, schema.tasks[name].doc) end
+  for _, name in ipairs(sorted_keys(schema.data)) do lines[#lines + 1] = ("  %-16s %s"):format(name, schema.data[name].doc) end
   return table.concat(lines, "\n")
 end
 
 --- names() -> what `text` knows beside the overview.
 function reference.names()
-  local names = sorted(schema.tasks)
-  for _, name in ipairs(sorted(schema.data)) do names[#names + 1] = name end
+  local names = sorted_keys(schema.tasks)
+  for _, name in ipairs(sorted_keys(schema.data)) do names[#names + 1] = name end
   return names
 end
 

@@ -17,9 +17,6 @@ enum { COLUMNS_BYTES = 2000 }; /* the tests' images come in several groups */
 enum { COLUMNS_BYTES = 256 << 20 };
 #endif
 
-#define EACH(i, n)                                                                                                     \
-  for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); i += (int64_t)gridDim.x * blockDim.x)
-
 /* Values under one output pixel. */
 static __host__ __device__ inline int64_t patch(const lun_cuda_conv &g) { return g.r * g.s * g.c; }
 static bool direct(const lun_cuda_conv &g) { return g.r == 1 && g.s == 1 && g.stride == 1 && g.padding == 0; }

@@ -9,9 +9,6 @@
 #include "reduce.h"
 #include "scratch.h"
 
-#define EACH(i, n)                                                                                                     \
-  for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); i += (int64_t)gridDim.x * blockDim.x)
-
 /* ---- gradcam: activation gradient relu -> map ---- */
 
 /* Of every image and channel, the sum of the gradient over the pixels. */

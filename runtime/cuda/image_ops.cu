@@ -8,9 +8,6 @@
 #include "real.h"
 #include "sums.h"
 
-#define EACH(i, n)                                                                                                     \
-  for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); i += (int64_t)gridDim.x * blockDim.x)
-
 /* ---- resize and crop_resize: a block per image, which writes its intermediate rows to shared memory if they fit ----
  */
 

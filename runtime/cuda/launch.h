@@ -39,4 +39,8 @@ static inline unsigned lun_cuda_blocks(int64_t n) {
   return (unsigned)(blocks < 65536 ? blocks : 65536);
 }
 
+/* The elements of one thread of such a grid. */
+#define EACH(i, n)                                                                                                     \
+  for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); i += (int64_t)gridDim.x * blockDim.x)
+
 #endif

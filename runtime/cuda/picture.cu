@@ -4,9 +4,6 @@
 #include "kernels.h"
 #include "pack.h"
 
-#define EACH(i, n)                                                                                                     \
-  for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); i += (int64_t)gridDim.x * blockDim.x)
-
 /* The colours of ops/picture.c. */
 struct heat_scale {
   double tone[5][3];

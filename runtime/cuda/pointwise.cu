@@ -24,9 +24,6 @@ template <class R> static __device__ R GELU_SLOPE(R x) {
   return NORMAL(x) + x * (R)0.3989422804014327 * EXP(-x * x / 2);
 }
 
-#define EACH(i, n)                                                                                                     \
-  for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); i += (int64_t)gridDim.x * blockDim.x)
-
 template <class F, class T> static __global__ void unary(const T *x, T *y, int64_t n, strided s) {
   EACH(i, n) {
     int64_t at[1];

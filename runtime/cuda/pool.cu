@@ -8,9 +8,6 @@
 #include "kernels.h"
 #include "pack.h"
 
-#define EACH(i, n)                                                                                                     \
-  for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); i += (int64_t)gridDim.x * blockDim.x)
-
 /* x (n,h,w,c), y (n,p,q,c). */
 struct pooling {
   int64_t n, c, h, w, p, q, kernel, stride, padding;

@@ -107,6 +107,7 @@ static int finish(lua_State *L, options o) {
   if (o.device != LUN_CPU) {
     lunb_box *there = lunb_push(L);
     int st = lun_empty(c, o.dtype, o.device, lun_ndim(b->t), lun_shape(b->t), &there->t);
+    if (lunb_retry(L, st)) st = lun_empty(c, o.dtype, o.device, lun_ndim(b->t), lun_shape(b->t), &there->t);
     if (!st) st = lun_copy(there->t, b->t);
     lunb_try(L, st);
     lunb_release(b);

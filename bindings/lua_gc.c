@@ -126,6 +126,33 @@ static int grad_enabled(lua_State *L) {
   return 1;
 }
 
+/* ---- steps ---- */
+
+#define STEP "lunette.device_step"
+
+static int step_close(lua_State *L) {
+  bool *open = luaL_checkudata(L, 1, STEP);
+  if (!*open) return 0;
+  *open = false;
+  lun_device_step_end(lunb_context(L)); /* an error is on its way already */
+  return 0;
+}
+
+static int device_step(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  bool *open = lua_newuserdatauv(L, sizeof *open, 0);
+  *open = false;
+  luaL_setmetatable(L, STEP);
+  lua_insert(L, 1);
+  lua_toclose(L, 1);
+  lunb_try(L, lun_device_step_begin(lunb_context(L)));
+  *open = true;
+  lua_call(L, lua_gettop(L) - 2, LUA_MULTRET);
+  *open = false;
+  lunb_try(L, lun_device_step_end(lunb_context(L)));
+  return lua_gettop(L) - 1;
+}
+
 /* ---- counters and switches ---- */
 
 static lun_device device_arg(lua_State *L, int i) {
@@ -181,6 +208,20 @@ static int synchronize(lua_State *L) {
   return 0;
 }
 
+static int device_graphs(lua_State *L) {
+  lun_graphs g;
+  lun_device_graphs(lunb_context(L), device_arg(L, 1), &g);
+  lua_newtable(L);
+  set(L, "steps", g.steps);
+  set(L, "launched", g.launched);
+  set(L, "made", g.made);
+  set(L, "updated", g.updated);
+  set(L, "pieces", g.pieces);
+  lua_pushstring(L, g.reason);
+  lua_setfield(L, -2, "reason");
+  return 1;
+}
+
 static int fail_allocation(lua_State *L) {
   lun_fail_allocation(lunb_context(L), luaL_checkinteger(L, 1));
   return 0;
@@ -204,6 +245,8 @@ void lunb_open_gc(lua_State *L) {
                                        {"keep", keep},
                                        {"no_grad", no_grad},
                                        {"grad_enabled", grad_enabled},
+                                       {"device_step", device_step},
+                                       {"device_graphs", device_graphs},
                                        {"memory", memory},
                                        {"reset_peak_memory", reset_peak},
                                        {"memory_limit", memory_limit},
@@ -214,6 +257,7 @@ void lunb_open_gc(lua_State *L) {
   lunb_get(L)->soft_limit = LEAST_LIMIT;
   metatable(L, SCOPE, scope_close);
   metatable(L, GRAD, grad_close);
+  metatable(L, STEP, step_close);
   luaL_setfuncs(L, functions, 0);
   luaL_newlib(L, switches);
   lunb_open_profile(L);

@@ -429,6 +429,23 @@ function lunette.flush_memory(device) end
 ---@param device? "cpu"|"cuda" which
 function lunette.synchronize(device) end
 
+--- Calls f; what it launches on a GPU is submitted together, as CUDA graphs: one for every stretch in which nothing is copied between host and device. Results are the same. Worth it for what is called again and again with the same shapes: lunette.train does it for every step.
+--- ```lua
+--- print(lunette.device_step(function(x) return x + 1 end, 1))
+--- ```
+---@param f function to call
+---@param ... any its arguments
+---@return any ... # what f returns
+function lunette.device_step(f, ...) end
+
+--- Counters of lunette.device_step: steps so far; graphs launched, of them made new and updated from the step before; pieces of the last step; and the reason why that was not one graph.
+--- ```lua
+--- print(lunette.device_graphs().launched)
+--- ```
+---@param device? "cpu"|"cuda" which
+---@return table # {steps, launched, made, updated, pieces, reason}
+function lunette.device_graphs(device) end
+
 --- Whether a device can be used.
 --- ```lua
 --- print(lunette.device("cpu"))

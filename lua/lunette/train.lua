@@ -95,7 +95,7 @@ local function train(t)
       t.method.epoch, t.method.step = epoch, p.step
       for name, value in pairs(schedules) do t.method[name] = value(p.step) end
       local loss, extra
-      loss, extra, p.seen = step(t, batch, lr, now, epoch)
+      loss, extra, p.seen = lunette.device_step(step, t, batch, lr, now, epoch)
       p.step, p.batch = p.step + 1, batch.index
       p.loss_sum, p.extra_sum = p.loss_sum + loss, p.extra_sum + (extra or 0)
       if t.on_step then

@@ -120,6 +120,28 @@ void lun_device_flush(lun_context *c, lun_device d) {
   if (c->loaded[d].backend) c->loaded[d].backend->flush(c);
 }
 
+/* The first failure, after every device was told. */
+static int tell_steps(lun_context *c, bool begin) {
+  int st = LUN_OK;
+  for (int d = LUN_CPU + 1; d < LUN_NDEVICES; d++) {
+    const lun_device_backend *b = c->loaded[d].backend;
+    if (!b || !b->step_begin) continue;
+    int one = begin ? b->step_begin(c) : b->step_end(c);
+    if (!st) st = one;
+  }
+  return st;
+}
+
+int lun_device_step_begin(lun_context *c) { return tell_steps(c, true); }
+
+int lun_device_step_end(lun_context *c) { return tell_steps(c, false); }
+
+void lun_device_graphs(const lun_context *c, lun_device d, lun_graphs *out) {
+  const lun_device_backend *b = c->loaded[d].backend;
+  *out = (lun_graphs){0};
+  if (b && b->graphs) b->graphs(c, out);
+}
+
 void **lun_device_slot(lun_context *c, lun_device d) { return &c->loaded[d].state; }
 
 void luni_devices_close(lun_context *c) {

@@ -28,6 +28,7 @@ static const char *core_type(void) {
 ** threads compete with theirs. Debian and Ubuntu keep every flavour in a folder of its own. */
 static void *load(char *why, size_t size) {
   static const char *const names[] = {
+      "$ORIGIN/../lib/lunette/libopenblas.so.0", /* of the bundle that the program came in */
 #ifdef LUN_MULTIARCH
       "/usr/lib/" LUN_MULTIARCH "/openblas-openmp/libopenblas.so.0",
 #endif

@@ -20,6 +20,19 @@ int lun_device_sync(lun_context *c, lun_device d);
 /* Bytes held ready for reuse, in no tensor; and giving them back. */
 int64_t lun_device_cached(const lun_context *c, lun_device d);
 void lun_device_flush(lun_context *c, lun_device d);
+/* Between the two, what is launched on any device may be held back and submitted together, in its order: as CUDA graphs.
+** Results are the same; a step that failed ends too. Steps inside a step are part of it. */
+int lun_device_step_begin(lun_context *c);
+int lun_device_step_end(lun_context *c);
+typedef struct {
+  int64_t steps;    /* ended so far */
+  int64_t launched; /* graphs, one for every piece of a step */
+  int64_t made;     /* graphs made new; the others were those of the step before, */
+  int64_t updated;  /* updated */
+  int pieces;       /* of the last step */
+  char reason[80];  /* why the last step was not one graph; empty: it was, or none has ended */
+} lun_graphs;
+void lun_device_graphs(const lun_context *c, lun_device d, lun_graphs *out); /* zeros for a device without */
 
 /* ---- for backends ---- */
 /* A backend that is a shared object exports one function of this name and type. Work is done in the order in which
@@ -32,9 +45,12 @@ typedef struct {
   void (*flush)(lun_context *c);
   int (*has_nan)(lun_call *c, lun_tensor *t, bool *out);    /* t: dense, floating */
   void (*describe)(lun_context *c, char *buf, size_t size); /* lines of "name: text" */
+  int (*step_begin)(lun_context *c);                        /* this and the two below: all or none */
+  int (*step_end)(lun_context *c);
+  void (*graphs)(const lun_context *c, lun_graphs *out);
 } lun_device_backend;
 
-#define LUN_DEVICE_ABI    (LUN_BACKEND_ABI * 1000 + 1)
+#define LUN_DEVICE_ABI    (LUN_BACKEND_ABI * 1000 + 2)
 #define LUN_DEVICE_SYMBOL "lun_device_backend_get"
 typedef const lun_device_backend *(*lun_device_backend_fn)(void);
 

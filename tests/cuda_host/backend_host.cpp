@@ -2,10 +2,12 @@
 ** program runs its scripts and recipes on it, slowly, with the kernels that a GPU would run. LUNETTE_CUDA_LIBRARY
 ** names it.
 **
+** Steps are recorded and run later as on a GPU, by the same device/graph.h over graphs_host.cpp.
 ** Its memory can be touched only while a kernel or a copy runs: whoever reads a tensor's elements on the host
 ** crashes. LUNETTE_CUDA_HOST_BYTES in the environment: how much memory the device has, 4 GB unless said. */
-#include "cuda_host_state.h"
+#include "cuda_host.h"
 #include "device/device.h"
+#include "device/graph.h"
 #include "device/pool.h"
 #include "gemm.h"
 
@@ -23,7 +25,9 @@ struct segment {
 };
 
 struct device {
+  lun_context *context;
   lun_pool *pool;
+  lun_cuda_graph *graph;
   int64_t total, mapped;
   long copies;
 };
@@ -72,20 +76,42 @@ device *of(const lun_context *c) {
   return static_cast<device *>(*lun_device_slot(const_cast<lun_context *>(c), LUN_CUDA));
 }
 
+/* Whose step it is: contexts take turns here. */
+device *stepping;
+
+void launching(void) {
+  if (stepping) lun_cuda_graph_launching(stepping->graph);
+}
+
+/* What is recorded runs before its memory goes back. */
+void drain(void *self) {
+  device *d = static_cast<device *>(self);
+  if (lun_cuda_graph_pause(d->context, d->graph, "memory is given back"))
+    fprintf(stderr, "lunette: %s\n", lun_message(d->context));
+}
+
 int open(lun_context *c) {
   const char *said = getenv("LUNETTE_CUDA_HOST_BYTES");
-  device *d = new device{nullptr, said ? atoll(said) : (int64_t)4 << 30, 0, 0};
-  d->pool = lun_pool_open({d, get, put, nullptr});
-  if (!d->pool) {
+  device *d = new device{c, nullptr, nullptr, said ? atoll(said) : (int64_t)4 << 30, 0, 0};
+  d->pool = lun_pool_open({d, get, put, drain});
+  const char *graphs = getenv("LUNETTE_CUDA_GRAPH");
+  d->graph = lun_cuda_graph_open(nullptr, graphs && !strcmp(graphs, "0") ? "LUNETTE_CUDA_GRAPH is 0" : nullptr);
+  if (!d->pool || !d->graph) {
+    lun_cuda_graph_close(d->graph);
+    lun_pool_close(d->pool);
     delete d;
     return lun_fail(c, LUN_EMEM, "no memory for the emulated device");
   }
   lun_cuda_host.gate = gate;
+  lun_cuda_host.launching = launching;
   *lun_device_slot(c, LUN_CUDA) = d;
   return LUN_OK;
 }
 
 void close(lun_context *c) {
+  if (stepping == of(c)) stepping = nullptr;
+  lun_cuda_graph_close(of(c)->graph);
+  of(c)->graph = nullptr;
   lun_pool_close(of(c)->pool);
   delete of(c);
 }
@@ -101,7 +127,19 @@ int alloc(lun_context *c, int64_t bytes, void **out) {
 
 void release(lun_context *c, void *p, int64_t) { lun_pool_free(of(c)->pool, p); }
 
-int copy(lun_context *c, void *dst, lun_device, const void *src, lun_device, int64_t bytes) {
+int copy(lun_context *c, void *dst, lun_device to, const void *src, lun_device from, int64_t bytes) {
+  if (to == from) {
+    launching();
+    auto run = [=] {
+      gate(true);
+      memmove(dst, src, (size_t)bytes);
+      gate(false);
+      return 0;
+    };
+    of(c)->copies++;
+    return cuda_host_hold("copy", run) ? LUN_OK : run();
+  }
+  LUN_TRY(lun_cuda_graph_pause(c, of(c)->graph, to == LUN_CUDA ? "a copy to the device" : "a copy to the host"));
   gate(true);
   memmove(dst, src, (size_t)bytes);
   gate(false);
@@ -109,7 +147,16 @@ int copy(lun_context *c, void *dst, lun_device, const void *src, lun_device, int
   return LUN_OK;
 }
 
-int sync(lun_context *) { return LUN_OK; }
+int sync(lun_context *c) { return lun_cuda_graph_pause(c, of(c)->graph, "the host waits for the device"); }
+
+int step_begin(lun_context *c) {
+  stepping = of(c);
+  return lun_cuda_graph_begin(c, of(c)->graph);
+}
+
+int step_end(lun_context *c) { return lun_cuda_graph_end(c, of(c)->graph); }
+
+void graphs(const lun_context *c, lun_graphs *out) { lun_cuda_graph_read(of(c)->graph, out); }
 
 int64_t cached(const lun_context *c) {
   lun_pool_state s = lun_pool_read(of(c)->pool);
@@ -129,17 +176,25 @@ const lun_device_backend backend = {
     cached,
     flush,
     lun_cuda_has_nan,
-    describe};
+    describe,
+    step_begin,
+    step_end,
+    graphs};
 
 } // namespace
 
 int lun_cuda_gemm_open(lun_call *c, const lun_cuda_product *p);
 
-int lun_cuda_gemm(lun_call *c, const lun_cuda_product *p) {
-  gate(true);
-  int st = lun_cuda_gemm_open(c, p);
-  gate(false);
-  return st;
+/* The caller's call is gone when a recorded product runs; of its copy, context and op are looked at. */
+int lun_cuda_gemm(lun_call *call, const lun_cuda_product *product) {
+  launching();
+  auto run = [c = *call, p = *product]() mutable {
+    gate(true);
+    int st = lun_cuda_gemm_open(&c, &p);
+    gate(false);
+    return st;
+  };
+  return cuda_host_hold("product", run) ? LUN_OK : run();
 }
 
 extern "C" __attribute__((visibility("default"))) const lun_device_backend *lun_device_backend_get(void) {

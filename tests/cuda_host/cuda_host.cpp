@@ -142,14 +142,8 @@ bool run_block(const char *kernel, int n) {
 
 } // namespace
 
-int cuda_host_launch(const char *kernel, dim3 grid, dim3 block, size_t shared, const std::function<void()> &body) {
+static int run(const char *kernel, dim3 grid, dim3 block, size_t shared, const std::function<void()> &body) {
   int64_t n = (int64_t)block.x * block.y * block.z, blocks = (int64_t)grid.x * grid.y * grid.z;
-  lun_cuda_host.fault[0] = 0;
-  blockIdx = dim3(0, 0, 0);
-  if (n < 1 || n > MOST || blocks < 1 || grid.y > 65535 || grid.z > 65535 || shared > (48 << 10)) {
-    fault(kernel, "no such grid, block or shared memory on a device", 0);
-    return 1;
-  }
   gridDim = grid;
   blockDim = block;
   body_of_kernel = &body;
@@ -167,6 +161,19 @@ int cuda_host_launch(const char *kernel, dim3 grid, dim3 block, size_t shared, c
   }
   if (lun_cuda_host.gate) lun_cuda_host.gate(false);
   return good ? 0 : 1;
+}
+
+int cuda_host_launch(const char *kernel, dim3 grid, dim3 block, size_t shared, const std::function<void()> &body) {
+  int64_t n = (int64_t)block.x * block.y * block.z, blocks = (int64_t)grid.x * grid.y * grid.z;
+  lun_cuda_host.fault[0] = 0;
+  blockIdx = dim3(0, 0, 0);
+  if (n < 1 || n > MOST || blocks < 1 || grid.y > 65535 || grid.z > 65535 || shared > (48 << 10)) {
+    fault(kernel, "no such grid, block or shared memory on a device", 0);
+    return 1;
+  }
+  if (lun_cuda_host.launching) lun_cuda_host.launching();
+  if (cuda_host_hold(kernel, [=] { return run(kernel, grid, block, shared, body); })) return 0;
+  return run(kernel, grid, block, shared, body);
 }
 
 void *cuda_host_shared(void) { return shared_bytes.get(); }

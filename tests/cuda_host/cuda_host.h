@@ -16,6 +16,8 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#include <string>
+#include <tuple>
 
 #define __global__
 #define __device__
@@ -31,8 +33,16 @@ struct dim3 {
 extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 enum { warpSize = 32 };
 
-/* Runs `body` for every thread of the grid. 0, or 1 with a fault. */
+/* Runs `body` for every thread of the grid, or keeps it where a stream records. 0, or 1 with a fault. */
 int cuda_host_launch(const char *kernel, dim3 grid, dim3 block, size_t shared, const std::function<void()> &body);
+/* Keeps `run` for the graph that is being recorded; false where none is. name: what an update may not change. */
+bool cuda_host_hold(const std::string &name, const std::function<int()> &run);
+
+/* The call of a kernel with the arguments as they are now: its launcher may be gone when it runs. */
+template <class... P, class... A> std::function<void()> cuda_host_bind(void (*kernel)(P...), const A &...arguments) {
+  std::tuple<std::decay_t<P>...> kept(static_cast<std::decay_t<P>>(arguments)...);
+  return [kernel, kept] { std::apply(kernel, kept); };
+}
 void *cuda_host_shared(void);
 
 void __syncthreads(void);
@@ -99,7 +109,7 @@ template <class T> T atomicCAS(T *p, T expected, T v) {
 #define LUN_SHARED(type, name) type *name = static_cast<type *>(cuda_host_shared())
 
 #define LUN_LAUNCH(call, kernel, blocks, threads, shared, ...)                                                         \
-  (cuda_host_launch(#kernel, dim3(blocks), dim3(threads), shared, [&] { kernel(__VA_ARGS__); })                        \
+  (cuda_host_launch(#kernel, dim3(blocks), dim3(threads), shared, cuda_host_bind(kernel, __VA_ARGS__))                 \
        ? lun_bad(call, LUN_EDEVICE, "kernel %s: %s", #kernel, lun_cuda_host.fault)                                     \
        : LUN_OK)
 

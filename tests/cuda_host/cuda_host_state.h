@@ -13,9 +13,16 @@ typedef struct {
   bool dnn;                /* plain loops stand in for cuDNN; else there is none */
   long launches;           /* kernels run so far */
   char fault[256];         /* what went wrong in the last launch; empty: nothing */
+  int graphs;              /* recordings and graphs that exist */
+  int fail_call;           /* which call of the graph functions fails, from 1; lun_cuda_host_fail_call */
   void (*gate)(bool open); /* called around every launch, where device memory is closed to the host; NULL: it is not */
+  void (*launching)(void); /* called before every launch; NULL: nothing is to be done */
 } lun_cuda_host_state;
 extern lun_cuda_host_state lun_cuda_host;
+
+/* graphs_host.cpp: the n-th of its functions called from now on fails (0: none); whether launches are kept for a graph. */
+void lun_cuda_host_fail_call(int n);
+bool lun_cuda_host_recording(void);
 
 /* Kernels with mistakes and kernels without, for the tests of the emulation: planted.cu. call: any, for messages. */
 int planted_reverse(lun_call *c, const float *x, float *y, int n, bool with_barrier);

@@ -127,6 +127,53 @@ case("the same run on the device gives the same bits", function()
   for name, value in pairs(gpu.state) do t.ok(value:tobytes() == again.state[name]:tobytes(), name) end
 end)
 
+-- Weights after two epochs of two steps, as one text of bytes.
+local function weights_after(program, graphs)
+  local script = [[
+    local set = lunette.data.shapes{n = 8, size = 16, seed = 3}
+    local encoder = lunette.models.conv4{width = 4, seed = 1, device = "cuda"}
+    local method = lunette.ssl.byol{encoder = encoder, projector = {8, 4}, predictor = 8, seed = 1}
+    local loader <close> = lunette.data.loader{dataset = set, batch = 4, seed = 1, device = "cuda",
+      augment = lunette.augment{preset = "symmetric"}}
+    local optimizer = lunette.optim.sgd{params = method:named_parameters(), lr = 0.05}
+    lunette.train{method = method, loader = loader, optimizer = optimizer, epochs = 2}
+    local g = lunette.device_graphs "cuda"
+    print(g.steps, g.launched, g.made, g.updated, g.pieces, g.reason)
+    for _, p in ipairs(method:named_parameters()) do
+      print(p.name, (p.tensor:tobytes():gsub(".", function(c) return ("%02x"):format(c:byte()) end)))
+    end]]
+  local pipe <close> = io.popen(("LUNETTE_CUDA_GRAPH=%s '%s' -e '%s'"):format(graphs, program, script))
+  return pipe:read "l", pipe:read "a"
+end
+
+case("steps that are submitted as graphs give the same bits as launches one by one", function()
+  local program = arg[-1]
+  local with, weights = weights_after(program, "1")
+  local without, same = weights_after(program, "0")
+  t.ok(#weights > 1000 and weights == same, "weights differ")
+  t.equal(with, "4\t6\t2\t4\t2\ta copy to the host")
+  t.equal(without, "4\t0\t0\t0\t0\tLUNETTE_CUDA_GRAPH is 0")
+end)
+
+case("what a step launches runs at its end, or when its results are read", function()
+  local function twice(x) return lunette.device_step(function() return x * 2, x + 1 end) end
+  for k = 1, 4 do
+    local x = lunette.tensor({ k, 2 * k }, CUDA)
+    local a, b = twice(x)
+    t.equal(a:totable(), { 2 * k, 4 * k })
+    t.equal(b:totable(), { k + 1, 2 * k + 1 })
+  end
+  t.equal(lunette.device_step(function() return (lunette.ones(3, CUDA) + 1):sum():item() end), 6)
+  local x = lunette.ones(2, CUDA)
+  t.raises(function()
+    lunette.device_step(function()
+      x = x * 3
+      error "in the middle"
+    end)
+  end, "in the middle")
+  t.equal(x:totable(), { 3, 3 })
+end)
+
 case("a checkpoint of the device loads on the CPU and back", function()
   need_trained()
   local path = os.tmpname()

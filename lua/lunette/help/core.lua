@@ -76,6 +76,16 @@ return {
   { name = "synchronize", doc = "Waits until the device has done what it was given: before taking a time.",
     args = { { "device", "\"cpu\"|\"cuda\" = \"cpu\"", "which" } }, returns = {}, fails = "lunette.synchronize(\"tpu\")",
     example = "lunette.synchronize()" },
+  { name = "device_step", doc = "Calls f; what it launches on a GPU is submitted together, as CUDA graphs: one for every stretch in which "
+      .. "nothing is copied between host and device. Results are the same. Worth it for what is called again and again with the same "
+      .. "shapes: lunette.train does it for every step.",
+    args = { { "f", "function", "to call" }, { "...", "any", "its arguments" } }, returns = { { "any...", "what f returns" } },
+    fails = "lunette.device_step(1)", example = "print(lunette.device_step(function(x) return x + 1 end, 1))" },
+  { name = "device_graphs", doc = "Counters of lunette.device_step: steps so far; graphs launched, of them made new and updated from the "
+      .. "step before; pieces of the last step; and the reason why that was not one graph.",
+    args = { { "device", "\"cpu\"|\"cuda\" = \"cpu\"", "which" } },
+    returns = { { "table", "{steps, launched, made, updated, pieces, reason}" } }, fails = "lunette.device_graphs(\"tpu\")",
+    example = "print(lunette.device_graphs().launched)" },
   { name = "device", doc = "Whether a device can be used.", args = { { "name", "\"cpu\"|\"cuda\"", "which" } },
     returns = { { "boolean" }, { "string", "what was found of it, or why it cannot be used" } },
     fails = "lunette.device(\"tpu\")", example = "print(lunette.device(\"cpu\"))" },

@@ -46,6 +46,10 @@ return {
     "bad argument #1 to 'defer_interrupts' (boolean expected, got no value)",
   ["lunette.device(\"tpu\")"] =
     "unknown device \"tpu\": expected \"cpu\" or \"cuda\"",
+  ["lunette.device_graphs(\"tpu\")"] =
+    "unknown device \"tpu\": expected \"cpu\" or \"cuda\"",
+  ["lunette.device_step(1)"] =
+    "bad argument #1 to 'device_step' (function expected, got number)",
   ["lunette.explain.energy(1, 2)"] =
     "energy: map and mask must be tensors",
   ["lunette.explain.heatmap(lunette.models.conv4{width = 4}, lunette.ones(3, 16, 16))"] =

@@ -51,5 +51,7 @@ CPU and is moved, so that the numbers are the same.
 Work on the GPU goes on after a call has returned: lunette.synchronize("cuda") before taking a time.
 lunette.device("cuda") and `lunette doctor` say what was found, or why not. The backend is liblunette_cuda.so beside the program, or
 what LUNETTE_CUDA_LIBRARY names; it is loaded when a device is first asked for. LUNETTE_CUDA_SYNC=1 waits after every kernel, so that
-an error names the kernel that made it.]],
+an error names the kernel that made it.
+A training step is submitted as CUDA graphs (lunette.device_step): two, because the loss is looked at before the update.
+lunette.device_graphs("cuda") says how often that worked and why not. LUNETTE_CUDA_GRAPH=0 launches kernels one by one.]],
 }

@@ -77,6 +77,7 @@ static bool set_up(lun_context *c, lun_cuda_blas *b) {
 static int need(lun_context *c, lun_cuda_blas **out) {
   lun_cuda_state *s = lun_cuda_of(c);
   if (!s->blas) {
+    LUN_TRY(lun_cuda_pause(c, "cuBLAS is loaded"));
     lun_cuda_blas *b = calloc(1, sizeof *b);
     if (!b) return lun_fail(c, LUN_EMEM, "out of memory: the state of cuBLAS");
     int st = lun_cuda_alloc(c, WORKSPACE, &b->workspace);
@@ -137,6 +138,7 @@ int lun_cuda_gemm(lun_call *c, const lun_cuda_product *p) {
   /* A leading dimension of 0 (matrices of one row or none) is not accepted; nothing is read through it. */
   int lda = (int)(p->a.ld > 0 ? p->a.ld : 1), ldb = (int)(p->b.ld > 0 ? p->b.ld : 1),
       ldy = (int)(p->ldy > 0 ? p->ldy : 1);
+  lun_cuda_stream(c->ctx);
   cublasStatus_t st = b->cublasGemmStridedBatchedEx(
       b->handle, p->b.transposed ? CUBLAS_OP_T : CUBLAS_OP_N, p->a.transposed ? CUBLAS_OP_T : CUBLAS_OP_N, (int)p->n,
       (int)p->m, (int)p->k, alpha, p->b.p, in, ldb, (long long)p->b.stride, p->a.p, in, lda, (long long)p->a.stride,

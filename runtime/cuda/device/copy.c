@@ -63,8 +63,10 @@ int lun_cuda_copy_bytes(lun_context *c, void *dst, lun_device to, const void *sr
   lun_cuda_state *s = lun_cuda_of(c);
   if (bytes <= 0) return LUN_OK;
   if (to == LUN_CUDA && from == LUN_CUDA)
-    return lun_cuda_check(c, cudaMemcpyAsync(dst, src, (size_t)bytes, cudaMemcpyDeviceToDevice, s->stream),
+    return lun_cuda_check(c, cudaMemcpyAsync(dst, src, (size_t)bytes, cudaMemcpyDeviceToDevice, lun_cuda_stream(c)),
                           "copying on the device");
+  /* The host fills and reads the buffers now, not when a graph runs. */
+  LUN_TRY(lun_cuda_pause(c, to == LUN_CUDA ? "a copy to the device" : "a copy to the host"));
   return to == LUN_CUDA ? to_device(c, s, dst, src, bytes) : to_host(c, s, dst, src, bytes);
 }
 

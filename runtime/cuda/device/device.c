@@ -12,7 +12,15 @@
 
 lun_cuda_state *lun_cuda_of(const lun_context *c) { return *lun_device_slot((lun_context *)c, LUN_CUDA); }
 
-cudaStream_t lun_cuda_stream(lun_context *c) { return lun_cuda_of(c)->stream; }
+cudaStream_t lun_cuda_bare_stream(const lun_context *c) { return lun_cuda_of(c)->stream; }
+
+cudaStream_t lun_cuda_stream(lun_context *c) {
+  const lun_cuda_state *s = lun_cuda_of(c);
+  lun_cuda_graph_launching(s->graph);
+  return s->stream;
+}
+
+int lun_cuda_pause(lun_context *c, const char *why) { return lun_cuda_graph_pause(c, lun_cuda_of(c)->graph, why); }
 
 lun_cuda_dnn **lun_cuda_dnn_slot(lun_context *c) { return &lun_cuda_of(c)->dnn; }
 
@@ -28,10 +36,9 @@ int lun_cuda_check(lun_context *c, cudaError_t e, const char *what) {
 /* An error of the launch itself, or one of an earlier kernel that only shows now: the message says both ways. With
 ** LUNETTE_CUDA_SYNC in the environment every launch is waited for, so that the kernel named is the one that failed. */
 int lun_cuda_launched(lun_call *c, const char *kernel, struct dim3 blocks, struct dim3 threads, size_t shared) {
-  static int waits = -1;
-  if (waits < 0) waits = getenv("LUNETTE_CUDA_SYNC") != NULL;
+  bool waits = lun_cuda_of(c->ctx)->waits;
   cudaError_t e = cudaGetLastError();
-  if (!e && waits) e = cudaStreamSynchronize(lun_cuda_stream(c->ctx));
+  if (!e && waits) e = cudaStreamSynchronize(lun_cuda_bare_stream(c->ctx));
   if (!e) return LUN_OK;
   return lun_bad(c, LUN_EDEVICE,
                  "kernel %s, %u x %u x %u blocks of %u x %u x %u threads, %zu bytes of shared memory: %s (%s)%s",
@@ -71,6 +78,8 @@ static int find_device(lun_context *c, lun_cuda_state *s) {
 }
 
 static void put_down(lun_cuda_state *s) {
+  lun_cuda_graph_close(s->graph);
+  s->graph = NULL;
   cudaError_t e = s->stream ? cudaStreamSynchronize(s->stream) : cudaSuccess;
   lun_cuda_dnn_close(s->dnn);
   lun_cuda_blas_close(s);
@@ -81,11 +90,24 @@ static void put_down(lun_cuda_state *s) {
   free(s);
 }
 
+/* Why steps are not recorded, or NULL. */
+static const char *graphs_off(const lun_cuda_state *s) {
+  const char *said = getenv("LUNETTE_CUDA_GRAPH");
+  if (said && !strcmp(said, "0")) return "LUNETTE_CUDA_GRAPH is 0";
+  return s->waits ? "LUNETTE_CUDA_SYNC waits for every launch" : NULL;
+}
+
 static int bring_up(lun_context *c) {
   lun_cuda_state *s = calloc(1, sizeof *s);
   if (!s) return lun_fail(c, LUN_EMEM, "out of memory: the state of the device");
+  s->c = c;
+  s->waits = getenv("LUNETTE_CUDA_SYNC") != NULL;
   int st = find_device(c, s);
   *lun_device_slot(c, LUN_CUDA) = s;
+  if (!st) {
+    s->graph = lun_cuda_graph_open(s->stream, graphs_off(s));
+    if (!s->graph) st = lun_fail(c, LUN_EMEM, "out of memory: the state of graphs");
+  }
   if (!st) st = lun_cuda_memory_open(c, s);
   if (!st) return LUN_OK;
   *lun_device_slot(c, LUN_CUDA) = NULL;
@@ -100,7 +122,8 @@ static void close_device(lun_context *c) {
 }
 
 static int wait(lun_context *c) {
-  return lun_cuda_check(c, cudaStreamSynchronize(lun_cuda_stream(c)), "waiting for the device");
+  LUN_TRY(lun_cuda_pause(c, "the host waits for the device"));
+  return lun_cuda_check(c, cudaStreamSynchronize(lun_cuda_bare_stream(c)), "waiting for the device");
 }
 
 static void describe(lun_context *c, char *buf, size_t size) {
@@ -129,6 +152,12 @@ static void describe(lun_context *c, char *buf, size_t size) {
   }
 }
 
+static int step_begin(lun_context *c) { return lun_cuda_graph_begin(c, lun_cuda_of(c)->graph); }
+
+static int step_end(lun_context *c) { return lun_cuda_graph_end(c, lun_cuda_of(c)->graph); }
+
+static void graphs(const lun_context *c, lun_graphs *out) { lun_cuda_graph_read(lun_cuda_of(c)->graph, out); }
+
 __attribute__((visibility("default"))) const lun_device_backend *lun_device_backend_get(void) {
   static const lun_device_backend backend = {.base = {.abi = LUN_DEVICE_ABI,
                                                       .name = "cuda",
@@ -143,6 +172,9 @@ __attribute__((visibility("default"))) const lun_device_backend *lun_device_back
                                              .cached = lun_cuda_cached,
                                              .flush = lun_cuda_flush,
                                              .has_nan = lun_cuda_has_nan,
-                                             .describe = describe};
+                                             .describe = describe,
+                                             .step_begin = step_begin,
+                                             .step_end = step_end,
+                                             .graphs = graphs};
   return &backend;
 }

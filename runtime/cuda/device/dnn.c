@@ -92,7 +92,7 @@ static void load(lun_context *c, lun_cuda_dnn *d) {
     snprintf(d->why, sizeof d->why, "cudnnCreate: %s", d->cudnnGetErrorString(st));
     return;
   }
-  st = d->cudnnSetStream(d->handle, lun_cuda_stream(c));
+  st = d->cudnnSetStream(d->handle, lun_cuda_bare_stream(c));
   if (!st) return;
   snprintf(d->why, sizeof d->why, "cudnnSetStream: %s", d->cudnnGetErrorString(st));
   d->cudnnDestroy(d->handle); /* its status says nothing that matters any more */
@@ -102,6 +102,7 @@ static void load(lun_context *c, lun_cuda_dnn *d) {
 static int need(lun_context *c, lun_cuda_dnn **out) {
   lun_cuda_dnn **slot = lun_cuda_dnn_slot(c);
   if (!*slot) {
+    LUN_TRY(lun_cuda_pause(c, "cuDNN is loaded"));
     *slot = calloc(1, sizeof **slot);
     if (!*slot) return lun_fail(c, LUN_EMEM, "out of memory: the state of cuDNN");
     load(c, *slot);
@@ -384,6 +385,7 @@ static int plan_of(lun_call *c, lun_cuda_dnn *d, const key *k, plan **out) {
       *out = p;
       return LUN_OK;
     }
+  LUN_TRY(lun_cuda_pause(c->ctx, "cuDNN makes a plan"));
   if (d->nplans == MOST_PLANS) drop_all(d);
   plan *p = calloc(1, sizeof *p);
   if (!p) return lun_bad(c, LUN_EMEM, "out of memory: a plan of cuDNN's");
@@ -423,6 +425,7 @@ static int execute(lun_call *c, lun_cuda_dnn *d, const plan *p, void *x, void *w
     if (st) ours = failed(c, d, "cudnnBackendFinalize", "the arguments", st);
   }
   if (!ours) {
+    lun_cuda_stream(c->ctx);
     st = d->cudnnBackendExecute(d->handle, p->run, pack);
     if (st) ours = failed(c, d, "cudnnBackendExecute", "a convolution", st);
   }

@@ -9,9 +9,12 @@
 /* cuDNN as it was loaded for a context, its handle and the plans made so far. */
 typedef struct lun_cuda_dnn lun_cuda_dnn;
 
-/* From the backend: where the context's is kept (NULL before the first convolution), and the stream of its work. */
+/* From the backend: where the context's is kept (NULL before the first convolution); the stream of its work, and the
+** same for one who is about to launch; and what comes before work that a graph cannot hold (device/graph.h). */
 lun_cuda_dnn **lun_cuda_dnn_slot(lun_context *c);
+cudaStream_t lun_cuda_bare_stream(const lun_context *c);
 cudaStream_t lun_cuda_stream(lun_context *c);
+int lun_cuda_pause(lun_context *c, const char *why);
 
 /* When the context closes; nothing may be running any more. NULL is fine. */
 void lun_cuda_dnn_close(lun_cuda_dnn *d);

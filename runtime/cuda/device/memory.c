@@ -22,8 +22,19 @@ static void put(void *self, void *p, int64_t bytes) {
   if (e) fprintf(stderr, "lunette: cuda: freeing memory: %s\n", cudaGetErrorString(e));
 }
 
+/* Before memory goes back: what a recording uses is launched, and has run. */
+static void drain(void *self) {
+  lun_cuda_state *s = self;
+  int st = lun_cuda_graph_pause(s->c, s->graph, "memory is given back");
+  cudaError_t e = cudaStreamSynchronize(s->stream);
+  if (st)
+    fprintf(stderr, "lunette: %s\n", lun_message(s->c));
+  else if (e)
+    fprintf(stderr, "lunette: cuda: before freeing memory: %s\n", cudaGetErrorString(e));
+}
+
 int lun_cuda_memory_open(lun_context *c, lun_cuda_state *s) {
-  s->pool = lun_pool_open((lun_pool_source){.self = s, .get = get, .put = put});
+  s->pool = lun_pool_open((lun_pool_source){.self = s, .get = get, .put = put, .drain = drain});
   return s->pool ? LUN_OK : lun_fail(c, LUN_EMEM, "out of memory: the state of device memory");
 }
 

@@ -4,6 +4,7 @@
 
 #include "device/device.h"
 #include "device/dnn_state.h"
+#include "device/graph.h"
 #include "device/pool.h"
 
 #include <cuda_runtime_api.h>
@@ -19,8 +20,11 @@ typedef struct {
 } lun_cuda_stage;
 
 typedef struct {
-  int ordinal; /* of the device */
-  cudaStream_t stream;
+  lun_context *c;        /* whose it is */
+  int ordinal;           /* of the device */
+  cudaStream_t stream;   /* to launch on it: lun_cuda_stream, which records */
+  lun_cuda_graph *graph; /* of steps */
+  bool waits;            /* for every launch: LUNETTE_CUDA_SYNC */
   struct cudaDeviceProp properties;
   lun_pool *pool;
   cudaError_t refusal; /* why memory was refused last */

@@ -1,0 +1,132 @@
+/* graph.c: see graph.h. */
+#include "device/graph.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Pieces of one step that are graphs of their own; later ones are launched one by one. Steps in a row that no graph of
+** the step before fits: then steps differ, and making graphs costs more than they save. */
+enum { MOST_PIECES = 16, MOST_MISFITS = 8 };
+
+struct lun_cuda_graph {
+  cudaStream_t stream;
+  const char *off; /* why nothing is recorded; NULL: it is */
+  int depth;       /* begins without their ends */
+  bool warm;       /* the first step has ended */
+  bool recording;
+  int piece; /* of the running step: the next one to submit */
+  cudaGraphExec_t exec[MOST_PIECES];
+  int misfits;
+  const char *why;       /* the running step's last reason for a pause */
+  lun_graphs seen, last; /* counters so far; those at the end of the step before */
+};
+
+lun_cuda_graph *lun_cuda_graph_open(cudaStream_t stream, const char *off) {
+  lun_cuda_graph *g = calloc(1, sizeof *g);
+  if (!g) return NULL;
+  g->stream = stream;
+  g->off = off;
+  return g;
+}
+
+void lun_cuda_graph_close(lun_cuda_graph *g) {
+  if (!g) return;
+  cudaGraph_t dropped = NULL;
+  /* The context ends: nobody is left to tell. */
+  if (g->recording && !cudaStreamEndCapture(g->stream, &dropped) && dropped) (void)cudaGraphDestroy(dropped);
+  for (int i = 0; i < MOST_PIECES; i++)
+    if (g->exec[i]) (void)cudaGraphExecDestroy(g->exec[i]);
+  free(g);
+}
+
+/* A failure says how to do without. */
+static int check(lun_context *c, cudaError_t e, const char *what) {
+  if (!e) return LUN_OK;
+  cudaError_t taken = cudaGetLastError(); /* the next call is not to report it again */
+  (void)taken;
+  return lun_fail(c, e == cudaErrorMemoryAllocation ? LUN_EMEM : LUN_EDEVICE,
+                  "cuda: %s: %s (%s); LUNETTE_CUDA_GRAPH=0 launches one by one", what, cudaGetErrorString(e),
+                  cudaGetErrorName(e));
+}
+
+/* ---- recording ---- */
+
+void lun_cuda_graph_launching(lun_cuda_graph *g) {
+  if (!g || !g->depth || !g->warm || g->recording || g->off || g->piece == MOST_PIECES) return;
+  /* Relaxed: memory may be asked for meanwhile; that does not touch the stream. */
+  cudaError_t e = cudaStreamBeginCapture(g->stream, cudaStreamCaptureModeRelaxed);
+  if (!e) {
+    g->recording = true;
+    return;
+  }
+  /* Nothing was recorded and nothing is lost: the launch goes out by itself. */
+  e = cudaGetLastError();
+  g->off = e == cudaErrorNotSupported ? "the driver cannot record" : "a recording could not begin";
+}
+
+/* The piece's executable graph with what `graph` holds: the one of the step before, updated, or a new one. */
+static int fit(lun_context *c, lun_cuda_graph *g, cudaGraph_t graph) {
+  cudaGraphExec_t *exec = &g->exec[g->piece];
+  cudaGraphExecUpdateResultInfo info;
+  if (*exec) {
+    if (!cudaGraphExecUpdate(*exec, graph, &info)) {
+      g->misfits = 0;
+      g->seen.updated++;
+      return LUN_OK;
+    }
+    cudaError_t taken = cudaGetLastError(); /* a misfit is an answer, no error */
+    (void)taken;
+    g->misfits++;
+    g->why = "launches differ from those of the step before";
+    cudaGraphExec_t old = *exec;
+    *exec = NULL;
+    LUN_TRY(check(c, cudaGraphExecDestroy(old), "dropping a graph"));
+  }
+  g->seen.made++;
+  return check(c, cudaGraphInstantiate(exec, graph, 0), "making a graph");
+}
+
+/* Submits what was recorded. Where that fails its work is lost, and the error is the caller's. */
+static int submit(lun_context *c, lun_cuda_graph *g) {
+  cudaGraph_t graph = NULL;
+  g->recording = false;
+  LUN_TRY(check(c, cudaStreamEndCapture(g->stream, &graph), "recording a graph"));
+  int st = fit(c, g, graph);
+  if (!st) st = check(c, cudaGraphLaunch(g->exec[g->piece], g->stream), "launching a graph");
+  if (!st) g->seen.launched++, g->piece++;
+  int dropped = check(c, cudaGraphDestroy(graph), "dropping a recording");
+  if (g->misfits >= MOST_MISFITS) g->off = "steps differ in what they launch";
+  return st ? st : dropped;
+}
+
+int lun_cuda_graph_pause(lun_context *c, lun_cuda_graph *g, const char *why) {
+  if (!g || !g->recording) return LUN_OK;
+  g->why = why;
+  return submit(c, g);
+}
+
+/* ---- steps ---- */
+
+int lun_cuda_graph_begin(lun_context *c, lun_cuda_graph *g) {
+  (void)c;
+  if (g->depth++) return LUN_OK;
+  g->piece = 0;
+  g->why = NULL;
+  return LUN_OK;
+}
+
+int lun_cuda_graph_end(lun_context *c, lun_cuda_graph *g) {
+  if (g->depth == 0) return lun_fail(c, LUN_EARG, "cuda: the end of a step that did not begin");
+  if (--g->depth) return LUN_OK;
+  int st = g->recording ? submit(c, g) : LUN_OK;
+  g->seen.steps++;
+  g->last = g->seen;
+  const char *why = g->off ? g->off : !g->warm ? "a first step is launched one by one" : g->why;
+  if (g->piece == MOST_PIECES && !g->off) why = "it pauses too often";
+  g->last.pieces = g->piece;
+  snprintf(g->last.reason, sizeof g->last.reason, "%s", why && (g->piece != 1 || g->off) ? why : "");
+  g->warm = true;
+  return st;
+}
+
+void lun_cuda_graph_read(const lun_cuda_graph *g, lun_graphs *out) { *out = g->last; }

@@ -1,0 +1,103 @@
+/* graphs_host.cpp: CUDA graphs on the host: what is launched while a stream records is kept, and runs when the graph is
+** launched. One stream records at a time. */
+#include "cuda_host.h"
+
+#include <cuda_runtime_api.h>
+
+#include <vector>
+
+struct work {
+  std::string name; /* what and of which size: an update may change nothing of it */
+  std::function<int()> run;
+};
+struct cuda_host_graph {
+  std::vector<work> works;
+};
+struct cuda_host_exec {
+  std::vector<work> works;
+};
+
+static cuda_host_graph *recording;
+static cudaError_t last;
+static int calls;
+
+bool cuda_host_hold(const std::string &name, const std::function<int()> &run) {
+  if (recording) recording->works.push_back({name, run});
+  return recording != nullptr;
+}
+
+bool lun_cuda_host_recording(void) { return recording != nullptr; }
+
+/* The call that lun_cuda_host.fail_call counts down to fails. */
+static bool refuse(cudaError_t e) {
+  last = ++calls == lun_cuda_host.fail_call ? e : cudaSuccess;
+  return last != cudaSuccess;
+}
+
+cudaError_t cudaGetLastError(void) {
+  cudaError_t e = last;
+  last = cudaSuccess;
+  return e;
+}
+const char *cudaGetErrorName(cudaError_t e) { return e ? "cudaErrorOfTheTest" : "cudaSuccess"; }
+const char *cudaGetErrorString(cudaError_t e) { return e ? "an error of the test" : "no error"; }
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
+  if (refuse(cudaErrorNotSupported)) return last;
+  recording = new cuda_host_graph;
+  lun_cuda_host.graphs++;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *out) {
+  *out = recording;
+  recording = nullptr;
+  if (!refuse(cudaErrorStreamCaptureInvalidated)) return cudaSuccess;
+  cudaError_t e = last;
+  delete *out;
+  lun_cuda_host.graphs--;
+  *out = nullptr;
+  return last = e;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t g, unsigned long long) {
+  *out = nullptr;
+  if (refuse(cudaErrorMemoryAllocation)) return last;
+  *out = new cuda_host_exec{g->works};
+  lun_cuda_host.graphs++;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecUpdate(cudaGraphExec_t e, cudaGraph_t g, cudaGraphExecUpdateResultInfo *info) {
+  bool same = e->works.size() == g->works.size();
+  for (size_t i = 0; same && i < g->works.size(); i++) same = e->works[i].name == g->works[i].name;
+  info->result = !same;
+  if (refuse(cudaErrorGraphExecUpdateFailure)) return last;
+  if (!same) return last = cudaErrorGraphExecUpdateFailure;
+  e->works = g->works;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t e, cudaStream_t) {
+  if (refuse(cudaErrorLaunchFailure)) return last;
+  for (const work &w : e->works)
+    if (w.run()) return last = cudaErrorLaunchFailure;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t g) {
+  delete g;
+  lun_cuda_host.graphs--;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t e) {
+  delete e;
+  lun_cuda_host.graphs--;
+  return cudaSuccess;
+}
+
+void lun_cuda_host_fail_call(int n) {
+  calls = 0;
+  lun_cuda_host.fail_call = n;
+}

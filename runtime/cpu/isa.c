@@ -16,12 +16,13 @@ static copy choose(void) {
   const char *ask = getenv("LUNETTE_ISA");
   __builtin_cpu_init();
   bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#ifdef LUN_X86_AVX512
   bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (ask && !strcmp(ask, "baseline")) avx2 = avx512 = false;
-  if (ask && !strcmp(ask, "avx2")) avx512 = false;
-  if (avx512) return (copy){"avx512", lun_table_avx512, &lun_winograd_avx512};
-  if (avx2) return (copy){"avx2", lun_table_avx2, &lun_winograd_avx2};
+  bool less = ask && (!strcmp(ask, "baseline") || !strcmp(ask, "avx2"));
+  if (avx512 && !less) return (copy){"avx512", lun_table_avx512, &lun_winograd_avx512};
+#endif
+  if (avx2 && !(ask && !strcmp(ask, "baseline"))) return (copy){"avx2", lun_table_avx2, &lun_winograd_avx2};
 #endif
   return (copy){"baseline", lun_table_baseline, &lun_winograd_baseline};
 }

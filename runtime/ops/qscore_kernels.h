@@ -1,11 +1,23 @@
 /* qscore_kernels.h: what happens to one row of a representation (see real.h).
-** A row is read from memory once: the passes over it run from the L1 cache, and the next row is asked for meanwhile.
+** A row is read from memory once: the three passes over it run from the L1 cache, and the next row is asked for meanwhile, line
+** by line in all three, since a processor that waits for too many lines at once does nothing else.
 ** Sums over a row do not depend on how rows are divided among threads.
 */
 #define LANES ((int64_t)(64 / sizeof(real)))
+/* One register of the instruction set: gcc takes wider vectors apart into single elements. 64 bytes are PARTS of them, so that
+** sums are added up in the same order everywhere. */
+#if defined(__AVX512F__)
+#define REGISTER 64
+#elif defined(__AVX2__)
+#define REGISTER 32
+#else
+#define REGISTER 16
+#endif
+#define PARTS (64 / REGISTER)
+#define WIDTH ((int64_t)(REGISTER / sizeof(real)))
 
-typedef real FN(vec) __attribute__((vector_size(64), aligned(sizeof(real)), may_alias));
-typedef REAL_INT FN(ivec) __attribute__((vector_size(64), aligned(sizeof(REAL_INT)), may_alias));
+typedef real FN(vec) __attribute__((vector_size(REGISTER), aligned(sizeof(real)), may_alias));
+typedef REAL_INT FN(ivec) __attribute__((vector_size(REGISTER), aligned(sizeof(REAL_INT)), may_alias));
 
 typedef struct {
   real mean, deviation; /* ddof = 1; deviation 0 for one feature */
@@ -15,42 +27,37 @@ typedef struct {
 ** deviation 0, so that no feature of it counts as highly active through rounding. */
 static inline __attribute__((always_inline)) FN(moments) FN(row_moments)(const real *h, const real *next, int64_t r) {
   typedef FN(vec) vec;
-  vec s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+  vec s[4 * PARTS] = {{0}};
   int64_t j = 0;
   double sum = 0;
   for (; j + 4 * LANES <= r; j += 4 * LANES) {
-    const real *p = h + j;
-    s0 += *(const vec *)p;
-    s1 += *(const vec *)(p + LANES);
-    s2 += *(const vec *)(p + 2 * LANES);
-    s3 += *(const vec *)(p + 3 * LANES);
+    for (int k = 0; k < 4 * PARTS; k++) s[k] += *(const vec *)(h + j + k * WIDTH);
     __builtin_prefetch(next + j);
-    __builtin_prefetch(next + j + LANES);
   }
-  s0 = (s0 + s1) + (s2 + s3);
-  for (int64_t k = 0; k < LANES; k++) sum += (double)s0[k];
+  for (int k = 0; k < PARTS; k++) {
+    vec all = (s[k] + s[k + PARTS]) + (s[k + 2 * PARTS] + s[k + 3 * PARTS]);
+    for (int64_t l = 0; l < WIDTH; l++) sum += (double)all[l];
+  }
   for (; j < r; j++) sum += (double)h[j];
   real guess = (real)(sum / (double)r);
-  vec d0 = {0}, d1 = {0}, q0 = {0}, q1 = {0};
+  vec d[2 * PARTS] = {{0}}, q[2 * PARTS] = {{0}};
   for (j = 0; j + 2 * LANES <= r; j += 2 * LANES) {
-    vec a = *(const vec *)(h + j) - guess, b = *(const vec *)(h + j + LANES) - guess;
-    d0 += a;
-    d1 += b;
-    q0 += a * a;
-    q1 += b * b;
-    if (j & (2 * LANES)) { /* the other half of the next row's lines */
-      __builtin_prefetch(next + j);
-      __builtin_prefetch(next + j + LANES);
+    for (int k = 0; k < 2 * PARTS; k++) {
+      vec a = *(const vec *)(h + j + k * WIDTH) - guess;
+      d[k] += a;
+      q[k] += a * a;
     }
+    if (!(j & (2 * LANES))) __builtin_prefetch(next + j + LANES);
   }
-  d0 += d1;
-  q0 += q1;
   double off = 0, squares = 0;
-  for (int64_t k = 0; k < LANES; k++) off += (double)d0[k], squares += (double)q0[k];
+  for (int k = 0; k < PARTS; k++) {
+    vec all = d[k] + d[k + PARTS], square = q[k] + q[k + PARTS];
+    for (int64_t l = 0; l < WIDTH; l++) off += (double)all[l], squares += (double)square[l];
+  }
   for (; j < r; j++) {
-    double d = (double)(h[j] - guess);
-    off += d;
-    squares += d * d;
+    double e = (double)(h[j] - guess);
+    off += e;
+    squares += e * e;
   }
   FN(moments) m = {(real)((double)guess + off / (double)r), 0};
   double variance = r > 1 ? (squares - off * off / (double)r) / (double)(r - 1) : 0;
@@ -60,24 +67,30 @@ static inline __attribute__((always_inline)) FN(moments) FN(row_moments)(const r
 
 /* The set of one row and its Q (forms v6 and v3). allowed: -1 for features of D and 0 for others, NULL: all features.
 ** tally, where given, counts for every feature (in D or not) the rows in which it is highly active. */
-static inline __attribute__((always_inline)) int64_t FN(row_set)(const real *h, int64_t r, real mean, real bound,
-                                                                 const REAL_INT *allowed, REAL_INT *tally, real *q) {
+static inline __attribute__((always_inline)) int64_t FN(row_set)(const real *h, const real *next, int64_t r, real mean,
+                                                                 real bound, const REAL_INT *allowed, REAL_INT *tally,
+                                                                 real *q) {
   typedef FN(vec) vec;
   typedef FN(ivec) ivec;
-  vec excess = {0};
-  ivec size = {0};
+  vec excess[PARTS] = {{0}};
+  ivec size[PARTS] = {{0}};
   int64_t j = 0;
   for (; j + LANES <= r; j += LANES) {
-    vec x = *(const vec *)(h + j);
-    ivec in = x > bound;
-    if (tally) *(ivec *)(tally + j) -= in;
-    if (allowed) in &= *(const ivec *)(allowed + j);
-    size -= in;
-    excess += (vec)((ivec)(x - mean) & in);
+    if (j & (2 * LANES)) __builtin_prefetch(next + j);
+    for (int k = 0; k < PARTS; k++) {
+      int64_t at = j + k * WIDTH;
+      vec x = *(const vec *)(h + at);
+      ivec in = x > bound;
+      if (tally) *(ivec *)(tally + at) -= in;
+      if (allowed) in &= *(const ivec *)(allowed + at);
+      size[k] -= in;
+      excess[k] += (vec)((ivec)(x - mean) & in);
+    }
   }
   double sum = 0;
   int64_t n = 0;
-  for (int64_t k = 0; k < LANES; k++) sum += (double)excess[k], n += size[k];
+  for (int k = 0; k < PARTS; k++)
+    for (int64_t l = 0; l < WIDTH; l++) sum += (double)excess[k][l], n += size[k][l];
   for (; j < r; j++) {
     if (!(h[j] > bound)) continue;
     if (tally) tally[j]++;
@@ -127,13 +140,13 @@ static void FN(rows_score)(const real *h, int64_t from, int64_t to, int64_t r, d
     if (v1)
       n = FN(row_v1)(row, r, m, &at, &l1, &l2, &score);
     else if (allowed && tally)
-      n = FN(row_set)(row, r, m.mean, bound, allowed, tally, &score);
+      n = FN(row_set)(row, next, r, m.mean, bound, allowed, tally, &score);
     else if (allowed)
-      n = FN(row_set)(row, r, m.mean, bound, allowed, NULL, &score);
+      n = FN(row_set)(row, next, r, m.mean, bound, allowed, NULL, &score);
     else if (tally)
-      n = FN(row_set)(row, r, m.mean, bound, NULL, tally, &score);
+      n = FN(row_set)(row, next, r, m.mean, bound, NULL, tally, &score);
     else
-      n = FN(row_set)(row, r, m.mean, bound, NULL, NULL, &score);
+      n = FN(row_set)(row, next, r, m.mean, bound, NULL, NULL, &score);
     if (q) q[i] = score;
     if (count) count[i] = n;
     if (mean) mean[i] = m.mean;
@@ -151,8 +164,8 @@ static void FN(rows_grad)(const real *h, const real *dq, int64_t from, int64_t t
     real bound = (real)((double)m.mean + epsilon * (double)m.deviation);
     int64_t at = 0;
     double l1 = 0, l2 = 0, g = (double)dq[i];
-    int64_t n =
-        v1 ? FN(row_v1)(row, r, m, &at, &l1, &l2, &score) : FN(row_set)(row, r, m.mean, bound, allowed, NULL, &score);
+    int64_t n = v1 ? FN(row_v1)(row, r, m, &at, &l1, &l2, &score)
+                   : FN(row_set)(row, row, r, m.mean, bound, allowed, NULL, &score);
     if (n == 0 || g == 0) {
       memset(out, 0, (size_t)r * sizeof *out);
     } else if (v1) {
@@ -203,3 +216,6 @@ static void FN(column_push)(const real *h, int64_t from, int64_t to, int64_t r, 
 }
 
 #undef LANES
+#undef REGISTER
+#undef PARTS
+#undef WIDTH

@@ -99,6 +99,17 @@ static int keep(lua_State *L) {
   return n;
 }
 
+/* Puts a guard that holds `value` under the function on the stack and its arguments, to be closed with them. */
+static bool *guard(lua_State *L, const char *type, bool value) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  bool *g = lua_newuserdatauv(L, sizeof *g, 0);
+  *g = value;
+  luaL_setmetatable(L, type);
+  lua_insert(L, 1);
+  lua_toclose(L, 1);
+  return g;
+}
+
 /* ---- gradients off for a while ---- */
 
 #define GRAD "lunette.grad_mode"
@@ -110,12 +121,7 @@ static int grad_close(lua_State *L) {
 }
 
 static int no_grad(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TFUNCTION);
-  bool *was = lua_newuserdatauv(L, sizeof *was, 0);
-  *was = lun_grad_enabled(lunb_context(L));
-  luaL_setmetatable(L, GRAD);
-  lua_insert(L, 1);
-  lua_toclose(L, 1);
+  guard(L, GRAD, lun_grad_enabled(lunb_context(L)));
   lun_enable_grad(lunb_context(L), false);
   lua_call(L, lua_gettop(L) - 2, LUA_MULTRET);
   return lua_gettop(L) - 1;
@@ -139,12 +145,7 @@ static int step_close(lua_State *L) {
 }
 
 static int device_step(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TFUNCTION);
-  bool *open = lua_newuserdatauv(L, sizeof *open, 0);
-  *open = false;
-  luaL_setmetatable(L, STEP);
-  lua_insert(L, 1);
-  lua_toclose(L, 1);
+  bool *open = guard(L, STEP, false);
   lunb_try(L, lun_device_step_begin(lunb_context(L)));
   *open = true;
   lua_call(L, lua_gettop(L) - 2, LUA_MULTRET);

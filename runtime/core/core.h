@@ -37,6 +37,7 @@ struct lun_context {
     char path[512], reason[512]; /* the library; why the device cannot be used, empty: it can */
     const lun_device_backend *backend;
     void *library, *state; /* from dlopen; what the backend keeps */
+    int steps;             /* open ones that it was told of */
   } loaded[LUN_NDEVICES];
   const char *isa;
   int threads;

@@ -120,12 +120,13 @@ void lun_device_flush(lun_context *c, lun_device d) {
   if (c->loaded[d].backend) c->loaded[d].backend->flush(c);
 }
 
-/* The first failure, after every device was told. */
+/* The first failure, after every device was told. One that came up inside a step hears of the next. */
 static int tell_steps(lun_context *c, bool begin) {
   int st = LUN_OK;
   for (int d = LUN_CPU + 1; d < LUN_NDEVICES; d++) {
     const lun_device_backend *b = c->loaded[d].backend;
-    if (!b || !b->step_begin) continue;
+    if (!b || !b->step_begin || (!begin && !c->loaded[d].steps)) continue;
+    c->loaded[d].steps += begin ? 1 : -1;
     int one = begin ? b->step_begin(c) : b->step_end(c);
     if (!st) st = one;
   }

@@ -94,8 +94,7 @@ int open(lun_context *c) {
   const char *said = getenv("LUNETTE_CUDA_HOST_BYTES");
   device *d = new device{c, nullptr, nullptr, said ? atoll(said) : (int64_t)4 << 30, 0, 0};
   d->pool = lun_pool_open({d, get, put, drain});
-  const char *graphs = getenv("LUNETTE_CUDA_GRAPH");
-  d->graph = lun_cuda_graph_open(nullptr, graphs && !strcmp(graphs, "0") ? "LUNETTE_CUDA_GRAPH is 0" : nullptr);
+  d->graph = lun_cuda_graph_open(nullptr, nullptr);
   if (!d->pool || !d->graph) {
     lun_cuda_graph_close(d->graph);
     lun_pool_close(d->pool);

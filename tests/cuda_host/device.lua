@@ -130,6 +130,7 @@ end)
 -- Weights after two epochs of two steps, as one text of bytes.
 local function weights_after(program, graphs)
   local script = [[
+    lunette.device_step(lunette.ones, 2, {device = "cuda"}) -- the device comes up inside a step
     local set = lunette.data.shapes{n = 8, size = 16, seed = 3}
     local encoder = lunette.models.conv4{width = 4, seed = 1, device = "cuda"}
     local method = lunette.ssl.byol{encoder = encoder, projector = {8, 4}, predictor = 8, seed = 1}

@@ -90,13 +90,6 @@ static void put_down(lun_cuda_state *s) {
   free(s);
 }
 
-/* Why steps are not recorded, or NULL. */
-static const char *graphs_off(const lun_cuda_state *s) {
-  const char *said = getenv("LUNETTE_CUDA_GRAPH");
-  if (said && !strcmp(said, "0")) return "LUNETTE_CUDA_GRAPH is 0";
-  return s->waits ? "LUNETTE_CUDA_SYNC waits for every launch" : NULL;
-}
-
 static int bring_up(lun_context *c) {
   lun_cuda_state *s = calloc(1, sizeof *s);
   if (!s) return lun_fail(c, LUN_EMEM, "out of memory: the state of the device");
@@ -105,7 +98,7 @@ static int bring_up(lun_context *c) {
   int st = find_device(c, s);
   *lun_device_slot(c, LUN_CUDA) = s;
   if (!st) {
-    s->graph = lun_cuda_graph_open(s->stream, graphs_off(s));
+    s->graph = lun_cuda_graph_open(s->stream, s->waits ? "LUNETTE_CUDA_SYNC waits for every launch" : NULL);
     if (!s->graph) st = lun_fail(c, LUN_EMEM, "out of memory: the state of graphs");
   }
   if (!st) st = lun_cuda_memory_open(c, s);

@@ -20,7 +20,7 @@ extern "C" {
 
 typedef struct lun_cuda_graph lun_cuda_graph;
 
-/* off: why nothing is to be recorded, or NULL. NULL where host memory is short. */
+/* off: why nothing is to be recorded, or NULL; LUNETTE_CUDA_GRAPH=0 in the environment is a reason too. NULL where host memory is short. */
 lun_cuda_graph *lun_cuda_graph_open(cudaStream_t stream, const char *off);
 void lun_cuda_graph_close(lun_cuda_graph *g); /* NULL is fine; what is recorded and not submitted is dropped */
 

@@ -112,11 +112,15 @@ END_TEST
 START_TEST(a_step_inside_a_step_is_part_of_it) {
   step(1);
   ck_assert_int_eq(lun_cuda_graph_begin(c, g), LUN_OK);
+  launch(1);
+  ck_assert_int_eq(lun_cuda_graph_pause(c, g, "a copy to the host"), LUN_OK);
   ck_assert_int_eq(step(1), LUN_OK);
   ck_assert(!has_run());
   ck_assert_int_eq(lun_cuda_graph_end(c, g), LUN_OK);
   ck_assert(has_run());
   ck_assert_int_eq(counters().steps, 2);
+  ck_assert_int_eq(counters().pieces, 2);
+  ck_assert_str_eq(counters().reason, "a copy to the host");
   ck_assert_int_eq(lun_cuda_graph_end(c, g), LUN_EARG);
 }
 END_TEST

@@ -1,6 +1,7 @@
--- method_step.lua [METHOD...]: one training step of each self-supervised method with its default heads: two views of 32 images
--- of 32x32, ResNet-18 with the CIFAR stem at width 64, f32: loss, backward, SGD, and what follows the step (slow copy, queue,
--- prototypes). Beside it the same in PyTorch: peers/method_step.py. Prints one line of JSON per method; see README.md beside it.
+-- method_step.lua [f32|bf16] [METHOD...]: one training step of each self-supervised method with its default heads: two views of
+-- 32 images of 32x32, ResNet-18 with the CIFAR stem at width 64: loss, backward, SGD, and what follows the step (slow copy, queue,
+-- prototypes). Beside it the same in PyTorch: peers/method_step.py, in bf16 under autocast; without AVX-512 in f32 always, its
+-- bf16 being emulated there and many times slower. Prints one line of JSON per method; see README.md beside it.
 --
 -- share_* are parts of a step and of the augmentation of its views (preset "symmetric"), from the profile of ops: convolution,
 -- normalisation (batch norm with its ReLU and sum, the heads' included), augmentation, heads_loss (every other op of the forward
@@ -12,6 +13,9 @@ local sys = require "lunette.sys"
 local support = dofile((arg[0]:match "^(.*)/[^/]*$" or ".") .. "/bench_support.lua")
 
 local BATCH, STEPS, WARM, PROFILED = 32, 7, 2, 3
+local names = {table.unpack(arg)}
+local precision = (names[1] == "f32" or names[1] == "bf16") and table.remove(names, 1) or "f32"
+local peer_precision = lunette.isa == "avx512" and precision or "f32"
 
 local images, ids = lunette.data.shapes{n = BATCH}.images, lunette.arange(1, BATCH, {dtype = "i64"})
 local policy = lunette.augment{preset = "symmetric"}
@@ -23,7 +27,7 @@ local function augmented(epoch)
 end
 
 local function setup(name)
-  local encoder = lunette.models.resnet18{stem = "cifar", width = 64, seed = 1}
+  local encoder = lunette.models.resnet18{stem = "cifar", width = 64, precision = precision, seed = 1}
   local method = lunette.ssl[name]{encoder = encoder, seed = 1}
   method:train()
   method.epoch = 2 -- past the first epoch, in which some layers rest
@@ -91,7 +95,7 @@ local function bench(name)
     if i > WARM then times[#times + 1] = took end
   end
   local seconds, spread = support.median(times)
-  local row = {bench = "method_step", case = name, batch = BATCH, unit = "views/s", better = "higher", value = 2 * BATCH / seconds,
+  local row = {bench = "method_step", case = name, precision = precision, batch = BATCH, unit = "views/s", better = "higher", value = 2 * BATCH / seconds,
     spread = 2 * BATCH * spread / seconds ^ 2, threads = lunette.threads()}
   local parts, costly = parts_of(method, optimizer, views)
   local whole = 0
@@ -99,17 +103,16 @@ local function bench(name)
   for part, s in pairs(parts) do row["share_" .. part] = s / whole end
   row.share_other = 1 - row.share_convolution - row.share_normalisation
   row.milliseconds = costly
-  local lines = support.peer("method_step", name, BATCH, STEPS)
+  local lines = support.peer("method_step", name, BATCH, STEPS, peer_precision)
   if lines then
     local theirs = {}
     for i, line in ipairs(lines) do theirs[i] = tonumber(line) end
-    row.peer, row.peer_value = support.torch(), 2 * BATCH / support.median(theirs)
+    row.peer, row.peer_precision, row.peer_value = support.torch(), peer_precision, 2 * BATCH / support.median(theirs)
     row.ratio = row.value / row.peer_value
   end
   print(json.encode(row))
 end
 
-local names = {table.unpack(arg)}
 if #names == 0 then
   for i, method in ipairs(lunette.ssl.methods) do names[i] = method.name end
 end

@@ -1,4 +1,5 @@
-"""method_step.py METHOD BATCH STEPS: the step of method_step.lua in PyTorch: seconds of every step after two, one per line.
+"""method_step.py METHOD BATCH STEPS [f32|bf16]: the step of method_step.lua in PyTorch: seconds of every step after two, one
+per line. bf16: the loss under autocast.
 
 Images channels-last, foreach versions of SGD and of the slow copy's update, heads and losses as the defaults of lunette.ssl.
 """
@@ -272,6 +273,7 @@ def sgd(parameters):
 
 def main():
     name, batch, steps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    bf16 = sys.argv[4:] == ["bf16"]
     torch.manual_seed(1)
     method = METHODS[name]().to(memory_format=torch.channels_last).train()
     method.start()
@@ -279,7 +281,8 @@ def main():
     optimizer = sgd([p for p in method.parameters() if p.requires_grad])
     for i in range(steps + 2):
         start = time.perf_counter()
-        loss = method.loss(views)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = method.loss(views)
         loss.backward()
         loss.item()
         optimizer.step()

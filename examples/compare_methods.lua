@@ -1,12 +1,12 @@
 -- Every self-supervised method at one small budget on real images, and what Q-Score regularization adds to each:
 --
 --   lunette examples/compare_methods.lua --data-root PATH [--out DIR] [--methods simclr,byol] [--epochs 6] [--seeds 1]
---                                        [--width 32] [--more 1] [--size 16]
+--                                        [--width 32] [--more 1] [--size 16] [--threads N]
 --
 -- PATH holds cifar10/ with the official .bin files: 10,000 images to learn from, test_batch.bin and heldout_batch.bin to test
 -- on.
 -- Each method is one recipe in a run directory DIR/METHOD-SEED, so that an interrupted comparison goes on where it stopped;
--- the table is printed and written to DIR/table.md. `more` epochs of fine-tuning follow, once as before and once with the
+-- the table is printed and written to DIR/table.md; two processes with other methods may share DIR. `more` epochs of fine-tuning follow, once as before and once with the
 -- regularizer: only the difference of those two is what the regularizer does, the rest is longer training.
 -- Tests run this with: --data-root DATA --methods simclr,moco --epochs 1 --more 1 --width 4 --batch 16 --out DATA/compare
 local lunette = require "lunette"
@@ -37,7 +37,7 @@ local methods = {
 }
 
 local options = {["data-root"] = false, out = "runs/compare_methods", methods = false, epochs = "6", seeds = "1", width = "32",
-                 more = "1", size = "16", batch = "64"}
+                 more = "1", size = "16", batch = "64", threads = tostring(lunette.threads())}
 local i = 1
 while arg[i] do
   local name = arg[i]:match "^%-%-(.+)$"
@@ -47,6 +47,8 @@ while arg[i] do
   end
   options[name], i = arg[i + 1], i + 2
 end
+
+lunette.threads(assert(tonumber(options.threads), "--threads: a number"))
 
 -- $NAME stands for a value of `with`.
 local function filled(text, with)

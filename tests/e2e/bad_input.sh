@@ -2,38 +2,10 @@
 # Bad input: one clear line, the right exit code, nothing lost. Every mistake that is easily made in a recipe, in data
 # files and in a script, and what comes from outside: a full disk, Ctrl-C, a folder someone else changed.
 # usage: bad_input.sh PROGRAM
-program=${1:?usage: bad_input.sh PROGRAM}
-case $program in /*) ;; *) program=$PWD/$program ;; esac
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
+. "$(dirname "$0")/../checks.sh"
 cd "$folder" || exit 1
-passed=0 failed=0
+exec </dev/null
 
-result() { # result NAME yes|no [FILE...]: the files are shown where it is no
-  if [ "$2" = yes ]; then
-    passed=$((passed + 1))
-    echo "ok - $1"
-  else
-    failed=$((failed + 1))
-    echo "not ok - $1"
-    shift 2
-    for file; do sed 's/^/#   /' "$file"; done
-  fi
-}
-
-# expect NAME CODE OUT ERR COMMAND...: the exit code, and shell patterns that all of stdout and stderr must match.
-expect() {
-  name=$1 code=$2 out=$3 err=$4
-  shift 4
-  "$@" >out 2>err </dev/null
-  got=$?
-  out_text=$(cat out) err_text=$(cat err) ok=yes
-  [ "$got" = "$code" ] || ok=no
-  case $out_text in $out) ;; *) ok=no ;; esac
-  case $err_text in $err) ;; *) ok=no ;; esac
-  [ $ok = yes ] || echo "# exit code $got, expected $code; stdout and stderr:"
-  result "$name" $ok out err
-}
 one_line() { result "... in one line" "$([ "$(grep -c . err)" = 1 ] && echo yes || echo no)" err; }
 absent() { result "... and $1 was not made" "$([ -e "$1" ] && echo no || echo yes)"; }
 raises() { # raises NAME CODE PATTERN LUA: the message in a script, after the place; a traceback may follow
@@ -271,5 +243,4 @@ mkfifo pipe
 raises "a file onto something else" 1 "*pipe: cannot write: it is there and is not a regular file*" 'lunette.npy.save("pipe", lunette.ones(2))'
 result "... which is still there" "$([ -p pipe ] && echo yes || echo no)"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

@@ -1,31 +1,8 @@
 #!/bin/sh
 # The command line as people expect it of a Lua interpreter: exit codes, standard input, -e, -l, arguments, errors,
 # signals. usage: cli.sh PROGRAM
-program=${1:?usage: cli.sh PROGRAM}
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
-passed=0 failed=0
+. "$(dirname "$0")/../checks.sh"
 
-# expect NAME CODE OUT ERR COMMAND...: the exit code, and shell patterns that all of stdout and stderr must match.
-expect() {
-  name=$1 code=$2 out=$3 err=$4
-  shift 4
-  "$@" >"$folder/out" 2>"$folder/err"
-  got=$?
-  out_text=$(cat "$folder/out") err_text=$(cat "$folder/err") ok=yes
-  [ "$got" = "$code" ] || ok=no
-  case $out_text in $out) ;; *) ok=no ;; esac
-  case $err_text in $err) ;; *) ok=no ;; esac
-  if [ $ok = yes ]; then
-    passed=$((passed + 1))
-    echo "ok - $name"
-  else
-    failed=$((failed + 1))
-    echo "not ok - $name"
-    echo "# exit code $got, expected $code; stdout and stderr:"
-    sed 's/^/#   /' "$folder/out" "$folder/err"
-  fi
-}
 input() { # input TEXT COMMAND...: with TEXT as standard input
   text=$1
   shift
@@ -99,5 +76,4 @@ expect "an interrupt can be caught, and code goes on" 0 "false${tab}interrupted!
 expect "a deferred interrupt only shows in lunette.interrupted" 0 "SIGINT${tab}SIGINT${tab}nil" "" \
   signalled INT 'lunette.defer_interrupts(true) while not lunette.interrupted() do end print(lunette.interrupted(), (lunette.interrupted(true)), lunette.interrupted())'
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

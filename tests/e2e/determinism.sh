@@ -3,25 +3,9 @@
 # the middle (SIGKILL) and resumed. Compared are metrics.jsonl and every weights file. The method has all that a resumed run could
 # lose: a slow copy of the encoder, queues, a momentum on a schedule.
 set -u
-program=$1
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-passed=0 failed=0
+. "$(dirname "$0")/../checks.sh"
 
-check() { # check NAME COMMAND...
-  name=$1
-  shift
-  if "$@" >"$scratch/why" 2>&1; then
-    passed=$((passed + 1))
-    echo "ok - $name"
-  else
-    failed=$((failed + 1))
-    echo "not ok - $name"
-    sed 's/^/# /' "$scratch/why" | head -n 20
-  fi
-}
-
-cat >"$scratch/recipe.lua" <<'RECIPE'
+cat >"$folder/recipe.lua" <<'RECIPE'
 return {
   format = 1, name = "determinism", seed = 3,
   data = { shapes = { kind = "shapes", n_train = 192, n_test = 64, classes = 4, size = 16 } },
@@ -36,21 +20,21 @@ return {
 }
 RECIPE
 
-run() { "$program" run --progress none --out "$scratch/$1" "$scratch/recipe.lua"; }
+run() { "$program" run --progress none --out "$folder/$1" "$folder/recipe.lua"; }
 
 same() { # same A B: metrics and weights of two runs
-  cmp "$scratch/$1/metrics.jsonl" "$scratch/$2/metrics.jsonl" || return 1
+  cmp "$folder/$1/metrics.jsonl" "$folder/$2/metrics.jsonl" || return 1
   for stage in pretrain regularized; do
-    cmp "$scratch/$1/checkpoints/$stage/weights.safetensors" "$scratch/$2/checkpoints/$stage/weights.safetensors" || return 1
+    cmp "$folder/$1/checkpoints/$stage/weights.safetensors" "$folder/$2/checkpoints/$stage/weights.safetensors" || return 1
   done
 }
 
 # Kill the run once its first checkpoint of the long stage is there, so that some is lost and some is kept.
 killed_and_resumed() {
-  "$program" run --progress none --out "$scratch/killed" "$scratch/recipe.lua" &
+  "$program" run --progress none --out "$folder/killed" "$folder/recipe.lua" &
   victim=$!
   tries=0
-  until ls "$scratch/killed/checkpoints/pretrain" 2>/dev/null | grep -q '^e0003'; do
+  until ls "$folder/killed/checkpoints/pretrain" 2>/dev/null | grep -q '^e0003'; do
     tries=$((tries + 1))
     [ "$tries" -gt 1200 ] && break
     kill -0 "$victim" 2>/dev/null || break
@@ -58,16 +42,15 @@ killed_and_resumed() {
   done
   kill -KILL "$victim" 2>/dev/null
   wait "$victim" 2>/dev/null
-  grep -q '"state": "running"' "$scratch/killed/status.json" || { echo "the run ended before it was killed"; return 1; }
-  "$program" resume --progress none "$scratch/killed" && same one killed
+  grep -q '"state": "running"' "$folder/killed/status.json" || { echo "the run ended before it was killed"; return 1; }
+  "$program" resume --progress none "$folder/killed" && same one killed
 }
 
 check "a run ends well" run one
 check "the same recipe and seed again" run two
 check "twice the same bytes" same one two
-check "with four loader threads" "$program" run --progress none --set pretrain.loader_threads=4 --out "$scratch/four" "$scratch/recipe.lua"
+check "with four loader threads" "$program" run --progress none --set pretrain.loader_threads=4 --out "$folder/four" "$folder/recipe.lua"
 check "one and four loader threads give the same bytes" same one four
 check "killed in the middle and resumed: the same bytes" killed_and_resumed
-check "another seed gives other bytes" sh -c '"$1" run --progress none --set seed=4 --out "$2/other" "$2/recipe.lua" && ! cmp -s "$2/one/metrics.jsonl" "$2/other/metrics.jsonl"' sh "$program" "$scratch"
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+check "another seed gives other bytes" sh -c '"$1" run --progress none --set seed=4 --out "$2/other" "$2/recipe.lua" && ! cmp -s "$2/one/metrics.jsonl" "$2/other/metrics.jsonl"' sh "$program" "$folder"
+finish

@@ -1,11 +1,8 @@
 #!/bin/sh
 # Devices are looked for when they are asked for, and what keeps one from being used is said in plain words. The backends
 # here are small ones that are compiled on the spot. usage: device.sh PROGRAM
-program=${1:?usage: device.sh PROGRAM}
 source=$(cd "$(dirname "$0")/../.." && pwd)
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
-passed=0 failed=0
+. "$(dirname "$0")/../checks.sh"
 
 # says NAME CODE TEXT COMMAND...: the exit code, and TEXT somewhere in what is printed.
 says() {
@@ -13,15 +10,10 @@ says() {
   shift 3
   "$@" >"$folder/out" 2>&1
   got=$?
-  if [ "$got" = "$code" ] && grep -qF -- "$text" "$folder/out"; then
-    passed=$((passed + 1))
-    echo "ok - $name"
-  else
-    failed=$((failed + 1))
-    echo "not ok - $name"
-    echo "# exit code $got, expected $code with \"$text\""
-    sed 's/^/#   /' "$folder/out"
-  fi
+  ok=no
+  [ "$got" = "$code" ] && grep -qF -- "$text" "$folder/out" && ok=yes
+  [ $ok = yes ] || echo "# exit code $got, expected $code with \"$text\""
+  result "$name" $ok "$folder/out"
 }
 
 # backend FILE ABI DEVICE REASON: a shared object that says it is of this ABI for this device and opens with this reason
@@ -80,5 +72,4 @@ says "a recipe for a device that is absent" 4 'no NVIDIA driver' run --set devic
 says "\"auto\" takes the CPU where there is none" 0 '' run --out "$folder/b"
 says "and says so in its provenance" 0 '"device":"cpu"' tr -d ' \n' <"$folder/b/provenance.json"
 
-echo "# $passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

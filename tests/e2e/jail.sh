@@ -1,42 +1,14 @@
 #!/bin/sh
 # Strangers' recipes from outside: every known attack is refused in time, the process that evaluates them can do nothing
 # else, and paths and texts of a recipe stay where they belong. usage: jail.sh PROGRAM
-program=${1:?usage: jail.sh PROGRAM}
-case $program in /*) ;; *) program=$PWD/$program ;; esac
 here=$(cd "$(dirname "$0")" && pwd)
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
+. "$(dirname "$0")/../checks.sh"
 # shellcheck disable=SC2046 # a list of options
 "${CC:-cc}" -O1 -Wall -Wextra -I"$here/../../bindings" $(pkg-config --cflags lua5.4) -o "$folder/support" \
   "$here/jail_support.c" "$here/../../bindings/jail_confine.c" || exit 1
 cd "$folder" || exit 1
-passed=0 failed=0
-
-result() { # result NAME yes|no [FILE...]: the files are shown where it is no
-  if [ "$2" = yes ]; then
-    passed=$((passed + 1))
-    echo "ok - $1"
-  else
-    failed=$((failed + 1))
-    echo "not ok - $1"
-    shift 2
-    for file; do sed 's/^/#   /' "$file"; done
-  fi
-}
-# expect NAME CODE OUT ERR COMMAND...: the exit code, and shell patterns that all of stdout and stderr must match. Nothing
-# here may take long, however busy the machine is.
-expect() {
-  name=$1 code=$2 out=$3 err=$4
-  shift 4
-  timeout -k 5 60 "$@" >out 2>err </dev/null
-  got=$?
-  out_text=$(cat out) err_text=$(cat err) ok=yes
-  [ "$got" = "$code" ] || ok=no
-  case $out_text in $out) ;; *) ok=no ;; esac
-  case $err_text in $err) ;; *) ok=no ;; esac
-  [ $ok = yes ] || echo "# exit code $got, expected $code; stdout and stderr:"
-  result "$name" $ok out err
-}
+exec </dev/null
+within="timeout -k 5 60" # nothing here may take long, however busy the machine is
 attack() { # attack NAME PATTERN TEXT: the recipe is refused with one line
   printf '%s\n' "$3" >attack.lua
   expect "attack: $1" 2 "" "attack.lua:*$2*" "$program" check attack.lua
@@ -284,5 +256,4 @@ expect "check says how much a run may write" 0 "*writes  runs/*(at most 0.0001 G
 expect "a run that would fill the disk ends at its first checkpoint" 1 "*" "*the run would take * GB of disk, and needs.disk_gb allows 0.0001*" \
   "$program" run --progress none --out disk disk.lua
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

@@ -1,26 +1,18 @@
 #!/bin/sh
 # The REPL on a terminal, typed at by the driver of terminal.c. usage: repl.sh PROGRAM
-program=${1:?usage: repl.sh PROGRAM}
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
+. "$(dirname "$0")/../checks.sh"
 terminal="$folder/terminal"
 "${CC:-cc}" -O1 -Wall -Wextra -o "$terminal" "$(dirname "$0")/terminal.c" || exit 1
 unset XDG_STATE_HOME LUNETTE_PATH NO_COLOR COLORTERM TERM_PROGRAM KITTY_WINDOW_ID TMUX
 export HOME="$folder" TERM=xterm
-passed=0 failed=0
 
 session() { # session NAME [ARGS of the program]: the steps come on standard input
   name=$1
   shift
   cat >"$folder/steps"
-  if said=$("$terminal" "$folder/steps" "$program" "$@"); then
-    passed=$((passed + 1))
-    echo "ok - $name"
-  else
-    failed=$((failed + 1))
-    echo "not ok - $name"
-    echo "$said" | sed 's/^/#   /'
-  fi
+  ok=no
+  "$terminal" "$folder/steps" "$program" "$@" >"$folder/said" && ok=yes
+  result "$name" $ok "$folder/said"
 }
 
 session "expressions print, a semicolon mutes, statements do not print" <<'END'
@@ -602,13 +594,7 @@ expect >
 send ^D
 exit 0
 END
-if grep -q 'grüße' "$folder/.lunette_history"; then
-  passed=$((passed + 1))
-  echo "ok - the history file is plain UTF-8"
-else
-  failed=$((failed + 1))
-  echo "not ok - the history file is plain UTF-8"
-fi
+check "the history file is plain UTF-8" grep -q 'grüße' "$folder/.lunette_history"
 
 session "os.exit" <<'END'
 expect > 
@@ -639,5 +625,4 @@ send ^D
 exit 0
 END
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

@@ -2,31 +2,20 @@
 # share.sh PROGRAM: a run is looked at before it is made (--dry-run), made, packed into one file, and made again from that file
 # elsewhere, by the program from outside; bundles that were tampered with are refused.
 set -u
-program=$1
-case $program in /*) ;; *) program=$PWD/$program ;; esac
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-passed=0 failed=0
-cd "$scratch" || exit 1
+. "$(dirname "$0")/../checks.sh"
+cd "$folder" || exit 1
 
-check() { # check NAME CODE PATTERN COMMAND...: exit code, and a shell pattern that stdout and stderr together must match
+said() { # said NAME CODE PATTERN COMMAND...: exit code, and a shell pattern that stdout and stderr together must match
   name=$1 code=$2 pattern=$3 ok=yes
   shift 3
-  "$@" >"$scratch/said" 2>&1
+  "$@" >"$folder/said" 2>&1
   got=$?
-  text=$(cat "$scratch/said")
+  text=$(cat "$folder/said")
   [ "$got" = "$code" ] || ok=no
   # shellcheck disable=SC2254 # a pattern
   case $text in $pattern) ;; *) ok=no ;; esac
-  if [ $ok = yes ]; then
-    passed=$((passed + 1))
-    echo "ok - $name"
-  else
-    failed=$((failed + 1))
-    echo "not ok - $name"
-    echo "# exit code $got, expected $code"
-    sed 's/^/# /' "$scratch/said" | tail -n 20
-  fi
+  [ $ok = yes ] || echo "# exit code $got, expected $code"
+  result "$name" $ok "$folder/said"
 }
 
 mkdir here base there
@@ -50,14 +39,14 @@ list() { find . -not -name said -printf '%p %s %T@ %C@\n' | sort; }
 dry_writes_nothing() {
   list >/dev/null # find itself opens the folders
   before=$(list)
-  "$program" run --dry-run recipe.lua >"$scratch/said" || return 1
+  "$program" run --dry-run recipe.lua >"$folder/said" || return 1
   [ "$before" = "$(list)" ] || { echo "something was written"; return 1; }
   if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
     # What was opened to write, made, moved or removed, terminals and devices apart.
     # The leak search of a sanitized build cannot run under strace.
-    ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -f -qq -e trace=file -o "$scratch/../share.$$.trace" "$program" run --dry-run recipe.lua >/dev/null 2>&1 || return 1
-    found=$(grep -E 'O_WRONLY|O_RDWR|O_CREAT|mkdir|rename|unlink|link\(|chmod' "$scratch/../share.$$.trace" | grep -v -E '/dev/|ENOENT|readlink')
-    rm -f "$scratch/../share.$$.trace"
+    ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -f -qq -e trace=file -o "$folder/../share.$$.trace" "$program" run --dry-run recipe.lua >/dev/null 2>&1 || return 1
+    found=$(grep -E 'O_WRONLY|O_RDWR|O_CREAT|mkdir|rename|unlink|link\(|chmod' "$folder/../share.$$.trace" | grep -v -E '/dev/|ENOENT|readlink')
+    rm -f "$folder/../share.$$.trace"
     [ -z "$found" ] || { echo "$found"; return 1; }
   fi
 }
@@ -70,7 +59,7 @@ same() { # same A B: metrics and weights of two runs
 tampered() {
   sed 's/a base and a setting/a base and a settinh/' shared.bundle >tampered.bundle
   ! cmp -s shared.bundle tampered.bundle || return 99
-  "$program" run --out "$scratch/no" tampered.bundle
+  "$program" run --out "$folder/no" tampered.bundle
 }
 
 cut_off() {
@@ -78,21 +67,20 @@ cut_off() {
   "$program" check cut.bundle
 }
 
-check "a dry run writes nothing" 0 "*" dry_writes_nothing
-check "it shows layers, memory and time" 0 "*encoder.layer1.0*BasicBlock*memory  about*time    about*" "$program" run --dry-run recipe.lua
-check "the run" 0 "*run directory: here/run*" "$program" run --progress none --set pretrain.optim.lr=0.1 --out here/run recipe.lua
-check "packed" 0 "bundle: shared.bundle (*" "$program" pack here/run --out shared.bundle
+said "a dry run writes nothing" 0 "*" dry_writes_nothing
+said "it shows layers, memory and time" 0 "*encoder.layer1.0*BasicBlock*memory  about*time    about*" "$program" run --dry-run recipe.lua
+said "the run" 0 "*run directory: here/run*" "$program" run --progress none --set pretrain.optim.lr=0.1 --out here/run recipe.lua
+said "packed" 0 "bundle: shared.bundle (*" "$program" pack here/run --out shared.bundle
 mv here/run base recipe.lua there/
-check "the bundle is valid" 0 "*recipe 'shared' is valid*extends base/common.lua*" "$program" check shared.bundle
-check "a dry run of it" 0 "*bundle  of lunette*\"lr\":0.1*" "$program" run --dry-run shared.bundle
-check "run elsewhere" 0 "*run directory: here/again*" "$program" run --progress none --out here/again shared.bundle
-check "the same bytes" 0 "*" same there/run here/again
-check "verify says bit-equal" 0 "*bit-equal to those of the bundle*" "$program" verify here/again
-check "diff of the bundle and the run" 0 "*bundle of a run*equal*" "$program" diff shared.bundle here/again
-check "a byte changed: refused on one line" 2 "tampered.bundle: the bundle is refused: part 'recipe.lua' does not have its SHA-256" tampered
-check "cut off: refused" 2 "cut.bundle: the bundle is refused: it is cut off*" cut_off
-check "nothing was made of them" 1 "" test -e "$scratch/no"
-check "help" 0 "usage: lunette pack*--out FILE*" "$program" help pack
+said "the bundle is valid" 0 "*recipe 'shared' is valid*extends base/common.lua*" "$program" check shared.bundle
+said "a dry run of it" 0 "*bundle  of lunette*\"lr\":0.1*" "$program" run --dry-run shared.bundle
+said "run elsewhere" 0 "*run directory: here/again*" "$program" run --progress none --out here/again shared.bundle
+said "the same bytes" 0 "*" same there/run here/again
+said "verify says bit-equal" 0 "*bit-equal to those of the bundle*" "$program" verify here/again
+said "diff of the bundle and the run" 0 "*bundle of a run*equal*" "$program" diff shared.bundle here/again
+said "a byte changed: refused on one line" 2 "tampered.bundle: the bundle is refused: part 'recipe.lua' does not have its SHA-256" tampered
+said "cut off: refused" 2 "cut.bundle: the bundle is refused: it is cut off*" cut_off
+said "nothing was made of them" 1 "" test -e "$folder/no"
+said "help" 0 "usage: lunette pack*--out FILE*" "$program" help pack
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

@@ -2,26 +2,10 @@
 # sweep.sh PROGRAM: a sweep from outside: killed (SIGKILL) in the middle and resumed, stopped by Ctrl-C and resumed, with the recipe
 # edited while it runs, it gives the bytes of a sweep that nothing disturbed; and each of its runs those of that run alone.
 set -u
-program=$1
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-passed=0 failed=0
+. "$(dirname "$0")/../checks.sh"
 
-check() { # check NAME COMMAND...
-  name=$1
-  shift
-  if "$@" >"$scratch/why" 2>&1; then
-    passed=$((passed + 1))
-    echo "ok - $name"
-  else
-    failed=$((failed + 1))
-    echo "not ok - $name"
-    sed 's/^/# /' "$scratch/why" | head -n 20
-  fi
-}
-
-mkdir "$scratch/base"
-cat >"$scratch/base/common.lua" <<'RECIPE'
+mkdir "$folder/base"
+cat >"$folder/base/common.lua" <<'RECIPE'
 return {
   format = 1, seed = 3,
   data = { shapes = { kind = "shapes", n_train = 96, n_test = 32, classes = 4, size = 16 } },
@@ -33,10 +17,10 @@ return {
   },
 }
 RECIPE
-echo 'return { extends = "base/common.lua", name = "swept" }' >"$scratch/recipe.lua"
+echo 'return { extends = "base/common.lua", name = "swept" }' >"$folder/recipe.lua"
 
 sweep() { # sweep NAME: in the background, as a shell runs a command in the foreground
-  env --default-signal=INT "$program" sweep --progress none --grid pretrain.optim.lr=0.05,0.1 --seeds 3,4 --out "$scratch/$1" "$scratch/recipe.lua" &
+  env --default-signal=INT "$program" sweep --progress none --grid pretrain.optim.lr=0.05,0.1 --seeds 3,4 --out "$folder/$1" "$folder/recipe.lua" &
   sweeper=$!
 }
 
@@ -52,62 +36,61 @@ until_there() { # until_there PATTERN OF FILES: waits for it, while the sweep ru
 }
 
 same() { # same A B: what all runs of two sweeps left
-  for run in "$scratch/$1"/0*; do
-    other=$scratch/$2/$(basename "$run")
+  for run in "$folder/$1"/0*; do
+    other=$folder/$2/$(basename "$run")
     cmp "$run/metrics.jsonl" "$other/metrics.jsonl" || return 1
     cmp "$run/checkpoints/pretrain/weights.safetensors" "$other/checkpoints/pretrain/weights.safetensors" || return 1
   done
-  [ "$(ls -d "$scratch/$2"/0* | wc -l)" = 4 ]
+  [ "$(ls -d "$folder/$2"/0* | wc -l)" = 4 ]
 }
 
 undisturbed() {
   sweep whole
   wait "$sweeper" || return 1
-  grep -q '^| 004-lr-0.1-seed-4 | 0.1 | 4 | finished |' "$scratch/whole/results.md" && [ "$(wc -l <"$scratch/whole/results.csv")" = 5 ] &&
-    grep -q 'href="001-lr-0.05-seed-3/report.html"' "$scratch/whole/report.html" && [ -f "$scratch/whole/001-lr-0.05-seed-3/report.html" ]
+  grep -q '^| 004-lr-0.1-seed-4 | 0.1 | 4 | finished |' "$folder/whole/results.md" && [ "$(wc -l <"$folder/whole/results.csv")" = 5 ] &&
+    grep -q 'href="001-lr-0.05-seed-3/report.html"' "$folder/whole/report.html" && [ -f "$folder/whole/001-lr-0.05-seed-3/report.html" ]
 }
 
 alone() {
-  "$program" run --progress none --set pretrain.optim.lr=0.1 --set seed=3 --out "$scratch/alone" "$scratch/recipe.lua" || return 1
-  cmp "$scratch/alone/metrics.jsonl" "$scratch/whole/003-lr-0.1-seed-3/metrics.jsonl" &&
-    cmp "$scratch/alone/config.json" "$scratch/whole/003-lr-0.1-seed-3/config.json" &&
-    "$program" diff "$scratch/alone" "$scratch/whole/003-lr-0.1-seed-3" && "$program" verify "$scratch/whole/003-lr-0.1-seed-3"
+  "$program" run --progress none --set pretrain.optim.lr=0.1 --set seed=3 --out "$folder/alone" "$folder/recipe.lua" || return 1
+  cmp "$folder/alone/metrics.jsonl" "$folder/whole/003-lr-0.1-seed-3/metrics.jsonl" &&
+    cmp "$folder/alone/config.json" "$folder/whole/003-lr-0.1-seed-3/config.json" &&
+    "$program" diff "$folder/alone" "$folder/whole/003-lr-0.1-seed-3" && "$program" verify "$folder/whole/003-lr-0.1-seed-3"
 }
 
 killed() {
   sweep killed
-  until_there "$scratch/killed/002*/checkpoints/pretrain/e0002" || return 1
+  until_there "$folder/killed/002*/checkpoints/pretrain/e0002" || return 1
   kill -KILL "$sweeper"
   wait "$sweeper"
-  grep -q '"state": "running"' "$scratch"/killed/002*/status.json || { echo "the run ended before it was killed"; return 1; }
-  mv "$scratch/base/common.lua" "$scratch/base/kept.lua"
-  echo 'return { extends = "base/common.lua", name = "other", seed = 9 }' >"$scratch/recipe.lua"
-  before=$(stat -c %Y%Z "$scratch"/killed/001*/metrics.jsonl)
-  "$program" resume --progress none "$scratch/killed" || return 1
-  [ "$before" = "$(stat -c %Y%Z "$scratch"/killed/001*/metrics.jsonl)" ] || { echo "a finished run was run again"; return 1; }
-  grep -q 'goes on after epoch' "$scratch"/killed/002*/log.txt && same whole killed
+  grep -q '"state": "running"' "$folder"/killed/002*/status.json || { echo "the run ended before it was killed"; return 1; }
+  mv "$folder/base/common.lua" "$folder/base/kept.lua"
+  echo 'return { extends = "base/common.lua", name = "other", seed = 9 }' >"$folder/recipe.lua"
+  before=$(stat -c %Y%Z "$folder"/killed/001*/metrics.jsonl)
+  "$program" resume --progress none "$folder/killed" || return 1
+  [ "$before" = "$(stat -c %Y%Z "$folder"/killed/001*/metrics.jsonl)" ] || { echo "a finished run was run again"; return 1; }
+  grep -q 'goes on after epoch' "$folder"/killed/002*/log.txt && same whole killed
 }
 
 stopped() {
-  mv "$scratch/base/kept.lua" "$scratch/base/common.lua"
-  echo 'return { extends = "base/common.lua", name = "swept" }' >"$scratch/recipe.lua"
+  mv "$folder/base/kept.lua" "$folder/base/common.lua"
+  echo 'return { extends = "base/common.lua", name = "swept" }' >"$folder/recipe.lua"
   sweep stopped
-  until_there "$scratch/stopped/002*/checkpoints/pretrain/e0002" || return 1
-  rm "$scratch/base/common.lua" "$scratch/recipe.lua"
+  until_there "$folder/stopped/002*/checkpoints/pretrain/e0002" || return 1
+  rm "$folder/base/common.lua" "$folder/recipe.lua"
   kill -INT "$sweeper"
   wait "$sweeper"
   code=$?
   [ "$code" = 130 ] || { echo "exit code $code"; return 1; }
-  grep -q '"state": "interrupted"' "$scratch"/stopped/002*/status.json || return 1
-  grep -q '"state": "pending"' "$scratch"/stopped/003*/status.json || return 1
-  grep -q '| 002-lr-0.05-seed-4 | 0.05 | 4 | interrupted |' "$scratch/stopped/results.md" || return 1
-  "$program" resume --progress none "$scratch/stopped" && same whole stopped
+  grep -q '"state": "interrupted"' "$folder"/stopped/002*/status.json || return 1
+  grep -q '"state": "pending"' "$folder"/stopped/003*/status.json || return 1
+  grep -q '| 002-lr-0.05-seed-4 | 0.05 | 4 | interrupted |' "$folder/stopped/results.md" || return 1
+  "$program" resume --progress none "$folder/stopped" && same whole stopped
 }
 
 check "a sweep ends well, with its tables and reports" undisturbed
 check "a run of it is the run alone" alone
 check "killed, the recipe changed, resumed: the same bytes, finished runs untouched" killed
 check "Ctrl-C, the recipe gone, resumed: exit code 130, then the same bytes" stopped
-check "lunette report builds the page anew" sh -c 'rm "$2/whole/report.html" && "$1" report "$2/whole" && grep -q "4 of 4 runs finished" "$2/whole/report.html"' sh "$program" "$scratch"
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+check "lunette report builds the page anew" sh -c 'rm "$2/whole/report.html" && "$1" report "$2/whole" && grep -q "4 of 4 runs finished" "$2/whole/report.html"' sh "$program" "$folder"
+finish

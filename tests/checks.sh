@@ -1,3 +1,4 @@
+#!/bin/sh
 # checks.sh: counted checks for scripts whose argument is the program; sourced. $program is its absolute path, $folder a folder that is
 # gone at the end.
 #

@@ -20,11 +20,16 @@ local function chosen(config)
   return lunette.device "cuda" and "cuda" or "cpu"
 end
 
--- What is known of the GPU that is used, for provenance; nil on the CPU. No path: it may name the user.
+-- What is known of the GPU that is used, for provenance; nothing on the CPU. What changes from hour to hour, such as free memory, is
+-- left out, and so are paths: they may name the user.
 local function gpu(device)
-  if device ~= "cuda" then return nil end
+  if device ~= "cuda" then return {} end
   local _, text = lunette.device "cuda"
-  return (text:gsub("backend: [^\n]*\n", ""):gsub("\n$", ""))
+  local version = io.open "/proc/driver/nvidia/version"
+  local driver = version and (version:read "l" or ""):match "Module%s+([%d.]+)"
+  if version then version:close() end
+  return {gpu = text:match "cuda: ([^\n]*)", driver = driver or text:match "gpu driver: ([^\n]*)", cublas = text:match "cublas: ([^\n]*)",
+          cudnn = text:match "cudnn: ([^,\n]*)"}
 end
 
 --- device_info(config) -> what provenance keeps of the machine, or nil and why the device cannot be had
@@ -32,9 +37,10 @@ function host.device_info(config)
   local device = chosen(config)
   local ok, problem = pcall(lunette.zeros, 1, {device = device})
   if not ok then return nil, (select(2, lunette.last_error())) or problem end
-  local m = lunette.machine()
+  local m, g = lunette.machine(), gpu(device)
   return {device = device, cpu = m.cpu, isa = m.isa, threads = m.threads, memory_bytes = m.memory_bytes, engine = m.engine,
-          compiler = lunette.build.compiler, gpu = gpu(device)}
+          compiler = lunette.build.compiler, gpu = g.gpu, gpu_driver = g.driver, cublas = g.cublas,
+          cudnn = g.cudnn}
 end
 
 --- report(dir) -> path

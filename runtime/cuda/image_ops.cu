@@ -90,8 +90,8 @@ struct steps {
   int n, step[LUN_MAX_DIMS];
 };
 
-static __global__ void adjust_images(const float *x, const float *factor, float *y, int64_t n, int64_t pixels,
-                                     steps order) {
+static __global__ void LUN_WIDE adjust_images(const float *x, const float *factor, float *y, int64_t n, int64_t pixels,
+                                              steps order) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < n; i += gridDim.x) {
     const float *from = x + i * 3 * pixels;

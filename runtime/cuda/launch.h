@@ -32,6 +32,8 @@ int lun_cuda_launched(lun_call *c, const char *kernel, dim3 blocks, dim3 threads
 #endif
 
 enum { LUN_CUDA_THREADS = 256 };
+/* Of kernels whose blocks may have 1024 threads: the compiler leaves each few enough registers, on every device. */
+#define LUN_WIDE __launch_bounds__(1024)
 
 /* Blocks for n elements, one each; a kernel's threads go on by the size of the grid where there are more. */
 static inline unsigned lun_cuda_blocks(int64_t n) {

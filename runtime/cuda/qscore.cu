@@ -179,7 +179,7 @@ template <class T> static __global__ void warp_scores(score_job<T> w) {
     if (tally[j]) atomicAdd(&w.tally[j], tally[j]);
 }
 
-template <class T> static __global__ void block_scores(score_job<T> w) {
+template <class T> static __global__ void LUN_WIDE block_scores(score_job<T> w) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < w.n; i += gridDim.x) {
     block_row<T> row = {w.h + i * w.r, w.r, shared};
@@ -365,8 +365,8 @@ template <class T> static __device__ double beyond_mean(const T *x, int64_t n, b
 }
 
 template <class T>
-static __global__ void regularizer_loss(const T *q, int64_t n, const T *norm, int64_t r, double low, double over,
-                                        T *loss) {
+static __global__ void LUN_WIDE regularizer_loss(const T *q, int64_t n, const T *norm, int64_t r, double low,
+                                                 double over, T *loss) {
   LUN_SHARED(double, shared);
   double below = beyond_mean(q, n, false, shared), above = beyond_mean(norm, r, true, shared);
   if (threadIdx.x == 0) *loss = (T)(over * above - low * below);
@@ -455,7 +455,7 @@ template <class T> static __global__ void warp_gradients(gradient_job<T> w) {
   }
 }
 
-template <class T> static __global__ void block_gradients(gradient_job<T> w) {
+template <class T> static __global__ void LUN_WIDE block_gradients(gradient_job<T> w) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < w.n; i += gridDim.x) {
     block_row<T> row = {w.h + i * w.r, w.r, shared};
@@ -509,7 +509,7 @@ template <class T> struct column_job {
   int64_t n, r;
 };
 
-template <class T> static __global__ void column_gradients(column_job<T> w) {
+template <class T> static __global__ void LUN_WIDE column_gradients(column_job<T> w) {
   LUN_SHARED(double, shared);
   double alpha = block_mean(w.q, w.n, shared), beta = block_mean(w.norm, w.r, shared);
   double push = w.dloss ? (double)*w.dloss * w.over / (double)w.r : 0;

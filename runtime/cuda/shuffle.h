@@ -17,7 +17,7 @@ static __global__ void lun_in_order(int64_t *p, unsigned *claims, int64_t n, int
 /* One block; DRAW::of(stream, i, epoch) is j(i). Each round, every swap of a window that is still to be made claims its
 ** two places; the earliest, that with the largest i, gets them; who has both swaps. claims: zeros before and after. */
 template <class DRAW>
-static __global__ void lun_shuffle(int64_t *p, unsigned *claims, int64_t n, lun_stream s, uint32_t epoch) {
+static __global__ void LUN_WIDE lun_shuffle(int64_t *p, unsigned *claims, int64_t n, lun_stream s, uint32_t epoch) {
   LUN_SHARED(int, left); /* swaps of the window that remain */
   for (int64_t top = n - 1; top > 0; top -= blockDim.x) {
     int64_t i = top - (int64_t)threadIdx.x, j = 0;

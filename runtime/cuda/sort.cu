@@ -22,7 +22,7 @@ static __global__ void count_digits(const uint64_t *keys, int64_t n, int shift, 
 }
 
 /* One block of 1024: exclusive sums of n counts in place. */
-static __global__ void sum_counts(unsigned *v, int64_t n) {
+static __global__ void LUN_WIDE sum_counts(unsigned *v, int64_t n) {
   LUN_SHARED(unsigned, warps); /* 32 */
   int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32;
   unsigned before = 0;

@@ -12,7 +12,7 @@
 enum { STEP_THREADS = 1024 };
 
 /* One block: row k is reflected onto its last element below the diagonal. *half: |v|^2 / 2; 0: nothing is to do. */
-static __global__ void reflect(double *a, int64_t n, int64_t k, double *d, double *e, double *half) {
+static __global__ void LUN_WIDE reflect(double *a, int64_t n, int64_t k, double *d, double *e, double *half) {
   LUN_SHARED(double, shared);
   double *v = a + k * n, sum = 0;
   for (int64_t j = threadIdx.x; j < k; j += blockDim.x) sum += v[j] * v[j];
@@ -62,7 +62,7 @@ static __global__ void update(double *a, int64_t n, int64_t k, const double *hal
 }
 
 /* One block: the ends of the tridiagonal form, and bounds of all eigenvalues (Gershgorin's circles). */
-static __global__ void bound(const double *a, int64_t n, double *d, double *e, double *bounds) {
+static __global__ void LUN_WIDE bound(const double *a, int64_t n, double *d, double *e, double *bounds) {
   LUN_SHARED(double, shared);
   double low = INFINITY, high = -INFINITY;
   if (threadIdx.x == 0) d[0] = a[0], e[0] = 0;
@@ -78,7 +78,8 @@ static __global__ void bound(const double *a, int64_t n, double *d, double *e, d
 }
 
 /* values[k]: the number below which k eigenvalues lie and at or above which n - k do. */
-static __global__ void bisect(const double *d, const double *e, const double *bounds, int64_t n, double *values) {
+static __global__ void LUN_WIDE bisect(const double *d, const double *e, const double *bounds, int64_t n,
+                                       double *values) {
   LUN_EACH(k, n) {
     double most = fabs(bounds[0]) > fabs(bounds[1]) ? fabs(bounds[0]) : fabs(bounds[1]);
     double margin = most * 0x1p-50 + 1e-300, low = bounds[0] - margin, high = bounds[1] + margin;

@@ -5,7 +5,8 @@
 #include "sums.h"
 
 template <class T>
-static __global__ void row_cosines(const T *p, const T *z, T *cosine, T *p_norm, T *z_norm, int64_t n, int64_t d) {
+static __global__ void LUN_WIDE row_cosines(const T *p, const T *z, T *cosine, T *p_norm, T *z_norm, int64_t n,
+                                            int64_t d) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < n; i += gridDim.x) {
     const T *a = p + i * d, *b = z + i * d;
@@ -45,8 +46,8 @@ int lun_cuda_simsiam(lun_call *c) { LUN_BY_REAL(c->arg[0].t->dtype, return cosin
 
 /* dp = - g factor / n (z/|z| - cos p/|p|) / |p|; where |p| was raised to 1e-12 it is a constant. */
 template <class T>
-static __global__ void cosine_grad_rows(const T *g, const T *p, const T *z, const T *cosine, const T *p_norm,
-                                        const T *z_norm, T *dp, int64_t n, int64_t d, double factor) {
+static __global__ void LUN_WIDE cosine_grad_rows(const T *g, const T *p, const T *z, const T *cosine, const T *p_norm,
+                                                 const T *z_norm, T *dp, int64_t n, int64_t d, double factor) {
   T scale = (T)(-(double)*g * factor / (double)n);
   for (int64_t i = blockIdx.x; i < n; i += gridDim.x) {
     T of_z = scale / (z_norm[i] * p_norm[i]), of_p = scale * cosine[i] / p_norm[i] / p_norm[i];

@@ -34,7 +34,7 @@ template <class T> static __device__ row_sums<T> sums_of_row(const pair<T> &w, i
   return r;
 }
 
-template <class T> static __global__ void dino_rows(pair<T> w, double *each) {
+template <class T> static __global__ void LUN_WIDE dino_rows(pair<T> w, double *each) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < w.n; i += gridDim.x) {
     row_sums<T> r = sums_of_row(w, i, shared);
@@ -42,7 +42,7 @@ template <class T> static __global__ void dino_rows(pair<T> w, double *each) {
   }
 }
 
-template <class T> static __global__ void dino_grad_rows(pair<T> w, const T *g, T *ds) {
+template <class T> static __global__ void LUN_WIDE dino_grad_rows(pair<T> w, const T *g, T *ds) {
   LUN_SHARED(double, shared);
   T scale = *g * w.per_student_t / (T)w.n;
   for (int64_t i = blockIdx.x; i < w.n; i += gridDim.x) {

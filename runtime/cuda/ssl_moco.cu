@@ -14,7 +14,8 @@ template <class T> struct state {
   double *sum;
 };
 
-template <class T> static __global__ void info_nce_begin(const T *q, const T *k, state<T> w, int64_t n, int64_t d) {
+template <class T>
+static __global__ void LUN_WIDE info_nce_begin(const T *q, const T *k, state<T> w, int64_t n, int64_t d) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < n; i += gridDim.x) {
     T aa = 0, bb = 0, ab = 0;
@@ -45,7 +46,8 @@ template <class T> static __global__ void info_nce_begin(const T *q, const T *k,
 ** positives are among the candidates, sample i's is in column own + i and no negative; own is `wide` where they are
 ** not. */
 template <class T>
-static __global__ void info_nce_block(T *s, state<T> w, int64_t n, int64_t wide, int64_t d, int64_t own, T per_t) {
+static __global__ void LUN_WIDE info_nce_block(T *s, state<T> w, int64_t n, int64_t wide, int64_t d, int64_t own,
+                                               T per_t) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < n; i += gridDim.x) {
     T *row = s + i * wide, high = lun_lowest<T>(), was = w.top[i], none = lun_lowest<T>();
@@ -71,7 +73,8 @@ static __global__ void info_nce_block(T *s, state<T> w, int64_t n, int64_t wide,
 
 /* each_i = top / t + log(sum) - positive / t; pull becomes that loss's gradient to the unit row, and then to q's. */
 template <class T>
-static __global__ void info_nce_end(state<T> w, double *each, T *dq, int64_t n, int64_t d, double factor, T per_t) {
+static __global__ void LUN_WIDE info_nce_end(state<T> w, double *each, T *dq, int64_t n, int64_t d, double factor,
+                                             T per_t) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < n; i += gridDim.x) {
     T scale = (T)(factor / (double)n) * per_t, share = (T)(1 / w.sum[i]), along = 0;

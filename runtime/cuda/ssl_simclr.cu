@@ -10,7 +10,7 @@
 
 /* Views stacked, rows scaled to unit length: z and the lengths. */
 template <class T>
-static __global__ void stack_unit_rows(const T *z1, const T *z2, T *z, T *norm, int64_t n, int64_t d) {
+static __global__ void LUN_WIDE stack_unit_rows(const T *z1, const T *z2, T *z, T *norm, int64_t n, int64_t d) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < 2 * n; i += gridDim.x) {
     const T *x = i < n ? z1 + i * d : z2 + (i - n) * d;
@@ -24,7 +24,8 @@ static __global__ void stack_unit_rows(const T *z1, const T *z2, T *z, T *norm, 
 }
 
 /* lse_i = log of the sum over j != i of exp(s_ij / t), in one pass with a running maximum; each_i: row i's loss. */
-template <class T> static __global__ void nt_xent_rows(const T *s, T *lse, double *each, int64_t n, T temperature) {
+template <class T>
+static __global__ void LUN_WIDE nt_xent_rows(const T *s, T *lse, double *each, int64_t n, T temperature) {
   LUN_SHARED(double, shared);
   int64_t m = 2 * n;
   for (int64_t i = blockIdx.x; i < m; i += gridDim.x) {
@@ -74,7 +75,8 @@ int lun_cuda_simclr(lun_call *c) {
 }
 
 /* s <- d loss / d (z z^T) made symmetric: see nt_xent_weights in ops/ssl_simclr_kernels.h. */
-template <class T> static __global__ void nt_xent_weights(T *s, const T *lse, const T *g, int64_t n, T temperature) {
+template <class T>
+static __global__ void LUN_WIDE nt_xent_weights(T *s, const T *lse, const T *g, int64_t n, T temperature) {
   int64_t m = 2 * n;
   T scale = *g / ((T)m * temperature);
   for (int64_t i = blockIdx.x; i < m; i += gridDim.x) {
@@ -90,7 +92,8 @@ template <class T> static __global__ void nt_xent_weights(T *s, const T *lse, co
 
 /* The gradient of unit rows z to their rows before, a view each: (g - z (g . z)) / norm. */
 template <class T>
-static __global__ void unstack_gradient(const T *g, const T *z, const T *norm, T *dz1, T *dz2, int64_t n, int64_t d) {
+static __global__ void LUN_WIDE unstack_gradient(const T *g, const T *z, const T *norm, T *dz1, T *dz2, int64_t n,
+                                                 int64_t d) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < 2 * n; i += gridDim.x) {
     const T *gi = g + i * d, *zi = z + i * d;

@@ -16,7 +16,7 @@ template <class T> struct plan {
   double per_epsilon;
 };
 
-template <class T> static __global__ void sinkhorn_tops(plan<T> w) {
+template <class T> static __global__ void LUN_WIDE sinkhorn_tops(plan<T> w) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < w.n; i += gridDim.x) {
     const T *row = w.s + i * w.k;
@@ -32,7 +32,7 @@ template <class T> struct column_tops {
   __device__ void done(int64_t j, const double *top) const { w.u[j] = *top; }
 };
 
-template <class T> static __global__ void largest_top(plan<T> w) {
+template <class T> static __global__ void LUN_WIDE largest_top(plan<T> w) {
   LUN_SHARED(double, shared);
   double top = w.v[0];
   for (int64_t i = threadIdx.x; i < w.n; i += blockDim.x) top = w.v[i] > top ? w.v[i] : top;
@@ -40,7 +40,7 @@ template <class T> static __global__ void largest_top(plan<T> w) {
   if (threadIdx.x == 0) *w.top = top;
 }
 
-template <class T> static __global__ void sinkhorn_weights(plan<T> w) {
+template <class T> static __global__ void LUN_WIDE sinkhorn_weights(plan<T> w) {
   for (int64_t i = blockIdx.x; i < w.n; i += gridDim.x) {
     double own = w.v[i];
     for (int64_t j = threadIdx.x; j < w.k; j += blockDim.x)
@@ -65,7 +65,7 @@ template <class T> struct prototype_factors {
 };
 
 /* Targets: rows of u e that sum to 1. */
-template <class T> static __global__ void sinkhorn_targets(plan<T> w) {
+template <class T> static __global__ void LUN_WIDE sinkhorn_targets(plan<T> w) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < w.n; i += gridDim.x) {
     T *row = w.e + i * w.k;
@@ -109,7 +109,7 @@ int lun_cuda_sinkhorn(lun_call *c) {
 
 /* -sum p log softmax(s / t) as log(sum) sum(p) + sum(p (top - s)) / t: terms without cancellation. */
 template <class T>
-static __global__ void swav_rows(const T *s, const T *q, double *each, int64_t n, int64_t k, T per_t) {
+static __global__ void LUN_WIDE swav_rows(const T *s, const T *q, double *each, int64_t n, int64_t k, T per_t) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < n; i += gridDim.x) {
     const T *x = s + i * k, *p = q + i * k;
@@ -149,7 +149,8 @@ int lun_cuda_swav(lun_call *c) {
 
 /* ds = scale (softmax(s / t) sum(p) - p) */
 template <class T>
-static __global__ void swav_grad_rows(const T *g, const T *s, const T *q, T *ds, int64_t n, int64_t k, T per_t) {
+static __global__ void LUN_WIDE swav_grad_rows(const T *g, const T *s, const T *q, T *ds, int64_t n, int64_t k,
+                                               T per_t) {
   LUN_SHARED(double, shared);
   T scale = *g * per_t / (T)n;
   for (int64_t i = blockIdx.x; i < n; i += gridDim.x) {

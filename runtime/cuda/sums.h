@@ -85,7 +85,7 @@ static int lun_columns(lun_call *c, const F &f, int64_t n, int64_t d, double not
   return st;
 }
 
-template <class F> static __global__ void lun_row_sums(F f, int64_t n, int64_t d) {
+template <class F> static __global__ void LUN_WIDE lun_row_sums(F f, int64_t n, int64_t d) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < n; i += gridDim.x) {
     double sum = 0;
@@ -106,7 +106,7 @@ template <class F> static int lun_rows(lun_call *c, const F &f, int64_t n, int64
   return LUN_LAUNCH(c, (lun_row_sums<F>), lun_row_blocks(n), lun_row_threads(d), 32 * sizeof(double), f, n, d);
 }
 
-template <class F> static __global__ void lun_whole_sum(F f, int64_t n) {
+template <class F> static __global__ void LUN_WIDE lun_whole_sum(F f, int64_t n) {
   LUN_SHARED(double, shared);
   double sum = 0;
   for (int64_t i = threadIdx.x; i < n; i += blockDim.x) sum += f.of(i);

@@ -9,6 +9,7 @@ enum { MB = 1 << 20 };
 
 /* Raw memory of `left` bytes; every block is remembered, so that a wrong or missing return shows. */
 static struct {
+  bool exact;
   int64_t left, out, drains, refused;
   struct {
     void *p;
@@ -22,7 +23,7 @@ static bool get(void *self, int64_t bytes, void **out) {
     raw.refused++;
     return false;
   }
-  *out = aligned_alloc(512, (size_t)bytes);
+  *out = aligned_alloc(512, (size_t)(bytes + 511) / 512 * 512);
   ck_assert_ptr_nonnull(*out);
   for (size_t i = 0; i < 512; i++)
     if (!raw.block[i].p) {
@@ -39,12 +40,12 @@ static void put(void *self, void *p, int64_t bytes) {
   (void)self;
   for (size_t i = 0; i < 512; i++)
     if (raw.block[i].p == p) {
-      ck_assert_int_eq(raw.block[i].bytes, bytes);
+      ck_assert_int_eq(raw.block[i].bytes, raw.exact ? raw.block[i].bytes : bytes);
       ck_assert_int_gt(raw.drains, 0); /* the device was waited for first */
       free(p);
       raw.block[i].p = NULL;
-      raw.left += bytes;
-      raw.out -= bytes;
+      raw.left += raw.block[i].bytes;
+      raw.out -= raw.block[i].bytes;
       return;
     }
   ck_abort_msg("a block that was never given comes back");
@@ -169,6 +170,23 @@ START_TEST(sizes_at_the_ends) {
 }
 END_TEST
 
+START_TEST(exact_blocks_are_raw_memory_of_their_own_and_go_back_at_once) {
+  raw.exact = true;
+  lun_pool *exact = lun_pool_open((lun_pool_source){.get = get, .put = put, .drain = drain, .exact = true});
+  int64_t before = raw.out;
+  void *a = lun_pool_alloc(exact, 1000), *b = lun_pool_alloc(exact, 3 * MB + 1), *none = lun_pool_alloc(exact, 0);
+  ck_assert(a && b && none);
+  ck_assert_int_eq(raw.out - before, 1000 + 3 * MB + 1);
+  lun_pool_free(exact, a);
+  ck_assert_int_eq(raw.out - before, 3 * MB + 1);
+  lun_pool_free(exact, b);
+  lun_pool_free(exact, none);
+  ck_assert_int_eq(raw.out, before);
+  lun_pool_close(exact);
+  raw.exact = false;
+}
+END_TEST
+
 Suite *suite_pool(void) {
   Suite *s = suite_create("pool");
   TCase *t = tcase_create("pool");
@@ -180,6 +198,7 @@ Suite *suite_pool(void) {
   tcase_add_test(t, short_memory_gives_back_what_is_free_and_asks_again);
   tcase_add_test(t, flush_keeps_what_is_in_use);
   tcase_add_test(t, sizes_at_the_ends);
+  tcase_add_test(t, exact_blocks_are_raw_memory_of_their_own_and_go_back_at_once);
   suite_add_tcase(s, t);
   return s;
 }

@@ -97,7 +97,7 @@ device *of(const lun_context *c) {
 device *stepping;
 
 void launching(void) {
-  if (stepping) lun_cuda_graph_launching(stepping->graph);
+  if (stepping) lun_cuda_graph_launching(stepping->context, stepping->graph);
 }
 
 /* What is recorded runs before its memory goes back. */

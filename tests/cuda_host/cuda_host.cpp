@@ -16,7 +16,7 @@ namespace {
 
 enum class at { fresh, ready, barrier, warp, done };
 constexpr size_t STACK = 64 << 10;
-constexpr int MOST = 1024;         /* threads of a block, as on the devices */
+constexpr int MOST = 1024; /* threads of a block, as on the devices */
 
 struct lane_of_warp {
   unsigned mask;

@@ -14,7 +14,7 @@ static lun_call call;
 static lun_cuda_graph *g;
 static float x[N], y[N];
 
-static void before_launch(void) { lun_cuda_graph_launching(g); }
+static void before_launch(void) { lun_cuda_graph_launching(c, g); }
 
 static void open_context(void) {
   c = harness_open(NULL, NULL);
@@ -151,13 +151,67 @@ END_TEST
 START_TEST(a_step_with_many_pauses_ends_one_by_one) {
   step(1);
   ck_assert_int_eq(lun_cuda_graph_begin(c, g), LUN_OK);
-  for (int k = 0; k < 40; k++) {
+  for (int k = 0; k < 100; k++) {
     launch(1);
     ck_assert_int_eq(lun_cuda_graph_pause(c, g, "a copy to the host"), LUN_OK);
     ck_assert(has_run());
   }
   ck_assert_int_eq(lun_cuda_graph_end(c, g), LUN_OK);
   ck_assert_str_eq(counters().reason, "it pauses too often");
+}
+END_TEST
+
+/* The device begins while the host still records. */
+START_TEST(a_long_step_is_submitted_in_pieces) {
+  step(1);
+  for (int k = 0; k < 3; k++) {
+    ck_assert_int_eq(lun_cuda_graph_begin(c, g), LUN_OK);
+    launch(64);
+    ck_assert(!has_run());
+    launch(1);
+    ck_assert(has_run()); /* the 64 */
+    launch(64);
+    ck_assert_int_eq(lun_cuda_graph_end(c, g), LUN_OK);
+    ck_assert(has_run());
+    ck_assert_int_eq(counters().pieces, 3);
+    ck_assert_str_eq(counters().reason, "a graph holds no more than 64 launches");
+  }
+  ck_assert_int_eq(counters().made, 3);
+  ck_assert_int_eq(counters().updated, 6);
+}
+END_TEST
+
+START_TEST(a_piece_that_fails_in_the_middle_is_told_at_the_next_pause_or_end) {
+  for (int call_that_fails = 1; call_that_fails < 4; call_that_fails++)
+    for (int paused = 0; paused < 2; paused++) {
+      lun_cuda_graph_close(g);
+      g = lun_cuda_graph_open(NULL, NULL);
+      step(1);
+      ck_assert_int_eq(lun_cuda_graph_begin(c, g), LUN_OK);
+      launch(64);
+      lun_cuda_host_fail_call(call_that_fails);
+      launch(3);
+      lun_cuda_host_fail_call(0);
+      if (paused) ck_assert_int_ne(lun_cuda_graph_pause(c, g, "a copy to the host"), LUN_OK);
+      ck_assert_int_eq(lun_cuda_graph_end(c, g) != LUN_OK, !paused);
+      ck_assert_ptr_nonnull(strstr(lun_message(c), "an error of the test"));
+      ck_assert_int_eq(step(1), LUN_OK);
+    }
+}
+END_TEST
+
+/* That another piece fits does not count. */
+START_TEST(a_piece_that_always_differs_ends_the_recording) {
+  step(1);
+  for (int k = 1; k < 30; k++) {
+    ck_assert_int_eq(lun_cuda_graph_begin(c, g), LUN_OK);
+    launch(k);
+    ck_assert_int_eq(lun_cuda_graph_pause(c, g, "a copy to the host"), LUN_OK);
+    launch(1);
+    ck_assert_int_eq(lun_cuda_graph_end(c, g), LUN_OK);
+    ck_assert(has_run());
+  }
+  ck_assert_str_eq(counters().reason, "steps differ in what they launch");
 }
 END_TEST
 
@@ -226,6 +280,9 @@ Suite *suite_graphs(void) {
   tcase_add_test(t, a_step_with_other_launches_makes_a_graph_of_its_own);
   tcase_add_test(t, steps_that_always_differ_are_recorded_no_longer);
   tcase_add_test(t, a_step_with_many_pauses_ends_one_by_one);
+  tcase_add_test(t, a_long_step_is_submitted_in_pieces);
+  tcase_add_test(t, a_piece_that_fails_in_the_middle_is_told_at_the_next_pause_or_end);
+  tcase_add_test(t, a_piece_that_always_differs_ends_the_recording);
   tcase_add_test(t, what_is_off_stays_off_and_says_why);
   tcase_add_test(t, a_recording_that_never_ends_is_dropped);
   tcase_add_test(t, every_call_may_fail);

@@ -1,6 +1,8 @@
-/* parity.c: every op with a CUDA kernel against the CPU's reference, on the samples of its row: same numbers within the
-** row's dtype, the same bits twice, and nothing written beside outputs and arguments.
-**   lunette_gpu_parity [OP...]     one JSON line per op, then one for all; exit code 1 if any op fails
+/* parity.c: every op with a CUDA kernel against the CPU's reference, on the samples of its row, on those that reach the
+** branches which rows are too small for, and on large ones: same numbers within the row's dtype, the same bits twice,
+** and nothing written beside outputs and arguments.
+**   lunette_gpu_parity [--small] [OP...]     one JSON line per op, then one for all; exit code 1 if any op fails
+** --small leaves out the large samples.
 ** Runs on whatever device "cuda" is: a GPU, or the emulated one that LUNETTE_CUDA_LIBRARY names. */
 #include "core/core.h"
 #include "harness.h"
@@ -10,6 +12,18 @@
 #include <string.h>
 
 enum { CPU_RUN, DEVICE_RUN };
+
+#define SAMPLE(name, sample) {#name, sample},
+static const struct more {
+  const char *op, *text;
+} branches[] =
+    {
+#include "../cuda_host/samples.def"
+},
+  large[] = {
+#include "samples.def"
+};
+#undef SAMPLE
 
 /* Moves a sample's tensors to the device, each with the whole storage around it. */
 static int to_device(sample *s) {
@@ -132,6 +146,25 @@ static void print_string(const char *s) {
   putchar('"');
 }
 
+static void compare_dtypes(lun_context *c, const lun_op *op, const char *text, report *r) {
+  sample_options f32 = {.real = LUN_F32}, f64 = {.real = LUN_F64}, bf16 = {.real = LUN_BF16};
+  compare(c, op, text, &f32, "f32", 5e-5, r);
+  compare(c, op, text, &f64, "f64", 1e-9, r);
+  compare(c, op, text, &bf16, "bf16", 0x1p-6, r);
+}
+
+static void compare_all(lun_context *c, const lun_op *op, bool small, report *r) {
+  for (int k = 0; op->samples[k]; k++) {
+    sample_options gaps = {.real = LUN_F32, .layout = LAYOUT_GAPS};
+    compare_dtypes(c, op, op->samples[k], r);
+    compare(c, op, op->samples[k], &gaps, "f32 with gaps", 5e-5, r);
+  }
+  for (size_t k = 0; k < sizeof branches / sizeof *branches; k++)
+    if (!strcmp(branches[k].op, op->name)) compare_dtypes(c, op, branches[k].text, r);
+  for (size_t k = 0; !small && k < sizeof large / sizeof *large; k++)
+    if (!strcmp(large[k].op, op->name)) compare_dtypes(c, op, large[k].text, r);
+}
+
 static bool wanted(int argc, char **argv, const char *name) {
   for (int i = 1; i < argc; i++)
     if (!strcmp(argv[i], name)) return true;
@@ -140,6 +173,9 @@ static bool wanted(int argc, char **argv, const char *name) {
 
 int main(int argc, char **argv) {
   lun_context *c = harness_open(NULL, NULL);
+  bool small = argc > 1 && !strcmp(argv[1], "--small");
+  argc -= small;
+  argv += small;
   int ops = 0, failed = 0, without = 0, comparisons = 0;
   if (!c) return 1;
   if (lun_device_need(c, LUN_CUDA)) {
@@ -155,14 +191,7 @@ int main(int argc, char **argv) {
       continue;
     }
     report r = {0};
-    for (int k = 0; op->samples[k]; k++) {
-      sample_options f32 = {.real = LUN_F32}, f64 = {.real = LUN_F64}, gaps = {.real = LUN_F32, .layout = LAYOUT_GAPS};
-      sample_options bf16 = {.real = LUN_BF16};
-      compare(c, op, op->samples[k], &f32, "f32", 5e-5, &r);
-      compare(c, op, op->samples[k], &f64, "f64", 1e-9, &r);
-      compare(c, op, op->samples[k], &bf16, "bf16", 0x1p-6, &r);
-      compare(c, op, op->samples[k], &gaps, "f32 with gaps", 5e-5, &r);
-    }
+    compare_all(c, op, small, &r);
     printf("{\"op\":\"%s\",\"comparisons\":%d,\"findings\":%d,\"text\":", op->name, r.done, r.count);
     print_string(r.text);
     printf("}\n");

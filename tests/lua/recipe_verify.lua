@@ -173,6 +173,8 @@ t.case("another program or device is named, and said to explain numbers", functi
   t.contains(out, "the notes above may explain the rest")
   out = with { device_info = function() return { device = "cpu", cpu = "some", threads = 3 } end }
   t.contains(out, "note     device.threads: recorded 2, here 3")
+  out = with { device_info = function() return { device = "cpu", cpu = "some", threads = 2, gpu = "another" } end }
+  t.contains(out, 'note     device.gpu: recorded none, here "another"')
   t.equal(out:find("program.commit", 1, true), nil)
   -- where all is equal it is only named
   dir = run()

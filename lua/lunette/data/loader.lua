@@ -38,17 +38,26 @@ local function check_dataset(d)
   return shape[1]
 end
 
--- A data set's bytes on a device, for all loaders of the set. Where they do not fit they stay, and views travel instead.
+-- A data set's bytes on a device, for all loaders of the set. Where they do not fit, or would leave less than as much again for
+-- training, they stay, and views travel instead.
 local moved = setmetatable({}, { __mode = "k" })
+
+local function try(f, ...)
+  local ok, result = pcall(f, ...)
+  if not ok and lunette.last_error() ~= "memory" then error(result, 0) end
+  return ok and result
+end
 
 local function images_on(images, device)
   if images:device() == device then return images end
   local there = moved[images] or {}
   moved[images] = there
   if not there[device] then
-    local ok, t = pcall(images.to, images, device)
-    if not ok and lunette.last_error() ~= "memory" then error(t, 0) end
-    if not ok then return images end
+    local t = try(images.to, images, device)
+    local room = t and try(lunette.zeros, images:numel(), { dtype = images:dtype(), device = device })
+    if room then room:free() end
+    if t and not room then t:free() end
+    if not room then return images end
     there[device] = lunette.keep(t)
   end
   return there[device]
@@ -115,15 +124,21 @@ function loader:ask(order, epoch, index)
   return ids
 end
 
+-- t where the batches are wanted; t itself is free to go.
+function loader:there(t)
+  local moved_there = t:to(self.device)
+  if moved_there ~= t then t:free() end
+  return moved_there
+end
+
 function loader:receive(ids, index)
   local views = {}
   for view = 1, self.views do
-    local made = self.queue:take()
-    views[view] = made:to(self.device)
-    if views[view] ~= made then made:free() end
+    views[view] = self:there(self.queue:take())
   end
   local labels = self.labels and lunette.ops.index_select(self.labels, 1, ids)
-  return setmetatable({ views = views, labels = labels, ids = ids, index = index }, batch_methods)
+  local made = { views = views, labels = labels and self:there(labels), ids = self:there(ids), index = index }
+  return setmetatable(made, batch_methods)
 end
 
 -- Forgets what an unfinished epoch left behind.

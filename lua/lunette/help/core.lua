@@ -76,8 +76,8 @@ return {
   { name = "synchronize", doc = "Waits until the device has done what it was given: before taking a time.",
     args = { { "device", "\"cpu\"|\"cuda\" = \"cpu\"", "which" } }, returns = {}, fails = "lunette.synchronize(\"tpu\")",
     example = "lunette.synchronize()" },
-  { name = "device_step", doc = "Calls f; what it launches on a GPU is submitted together, as CUDA graphs: one for every stretch in which "
-      .. "nothing is copied between host and device. Results are the same. Worth it for what is called again and again with the same "
+  { name = "device_step", doc = "Calls f; what it launches on a GPU is submitted together, as CUDA graphs of up to 64 launches; where "
+      .. "something is copied between host and device another begins. Results are the same. Worth it for what is called again and again with the same "
       .. "shapes: lunette.train does it for every step.",
     args = { { "f", "function", "to call" }, { "...", "any", "its arguments" } }, returns = { { "any...", "what f returns" } },
     fails = "lunette.device_step(1)", example = "print(lunette.device_step(function(x) return x + 1 end, 1))" },

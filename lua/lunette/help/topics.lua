@@ -52,6 +52,8 @@ Work on the GPU goes on after a call has returned: lunette.synchronize("cuda") b
 lunette.device("cuda") and `lunette doctor` say what was found, or why not. The backend is liblunette_cuda.so beside the program, or
 what LUNETTE_CUDA_LIBRARY names; it is loaded when a device is first asked for. LUNETTE_CUDA_SYNC=1 waits after every kernel, so that
 an error names the kernel that made it.
-A training step is submitted as CUDA graphs (lunette.device_step): two, because the loss is looked at before the update.
-lunette.device_graphs("cuda") says how often that worked and why not. LUNETTE_CUDA_GRAPH=0 launches kernels one by one.]],
+A training step is submitted as CUDA graphs (lunette.device_step) of up to 64 launches each, so that the device works while the rest is
+recorded; another begins where the host looks, as at the loss before the update. lunette.device_graphs("cuda") says how often that
+worked and why not. LUNETTE_CUDA_GRAPH=0 launches kernels one by one. A data set that would leave less than as much memory again for
+training stays on the host, and its views travel.]],
 }

@@ -5,6 +5,7 @@
 -- hang on the weights; or by "default": 0.1 of shares, a tenth of a loss, a fifth of anything else. Figures that are counts,
 -- and those inside tables without an interval of their own, are compared as bits alone: there are too few images behind them.
 
+local machine = require "lunette.recipe.machine"
 local differences = require "lunette.recipe.differences"
 local json = require "lunette.json"
 local sys = require "lunette.sys"
@@ -92,8 +93,6 @@ end
 
 -- ---- comparing ----
 
-local MACHINE = { program = { "version", "commit", "dirty" }, device = { "device", "cpu", "isa", "threads", "engine", "compiler" } }
-
 -- Of a text of many lines, those that the other one has not.
 local function without_common(text, other)
   local seen, left = {}, {}
@@ -109,7 +108,7 @@ function expected.apart(lock, provenance)
   local list = {}
   for _, part in ipairs { "program", "device" } do
     local here = type(provenance[part]) == "table" and provenance[part] or {}
-    for _, key in ipairs(MACHINE[part]) do
+    for _, key in ipairs(machine[part]) do
       local a, b = lock[part][key], here[key]
       if a ~= b and type(a) == "string" and type(b) == "string" then a, b = without_common(a, b), without_common(b, a) end
       a, b = differences.show(a), differences.show(b)

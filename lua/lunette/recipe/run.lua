@@ -471,6 +471,7 @@ function run.prepare(config, loaded, options)
       smoke = options.smoke or loaded.smoke or false,
       bundle_sha256 = packed and packed.sha256,
       seed = config.seed,
+      determinism = config.determinism,
       device = device,
       argv = argv,
       data = data,

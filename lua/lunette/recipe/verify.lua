@@ -1,6 +1,7 @@
 --- `lunette verify`: is a run directory what its run left? The hashes it recorded are held against the files and the data;
 --- asked to, the run is repeated in a folder beside it, and metrics, results and weights are compared bit for bit.
 
+local machine = require "lunette.recipe.machine"
 local bundle = require "lunette.recipe.bundle"
 local differences = require "lunette.recipe.differences"
 local datafiles = require "lunette.recipe.datafiles"
@@ -311,15 +312,13 @@ end
 
 -- ---- why ----
 
-local EXPLAINS = { program = { "version", "commit", "dirty" }, device = { "device", "cpu", "isa", "threads", "engine", "compiler" } }
-
 -- Whether this is another program or device than the run's, said in notes.
 local function explain(found, provenance, config, options)
   local now = { program = options.program, device = config and options.device_info and options.device_info(config) or nil }
   local other = false
   for _, part in ipairs { "program", "device" } do
     local before = type(provenance[part]) == "table" and provenance[part] or {}
-    for _, key in ipairs(now[part] and EXPLAINS[part] or {}) do
+    for _, key in ipairs(now[part] and machine[part] or {}) do
       local a, b = differences.show(before[key]), differences.show(now[part][key])
       if a ~= b then
         other = true

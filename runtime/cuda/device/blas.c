@@ -39,7 +39,8 @@ static bool load(lun_cuda_blas *b) {
   /* The major version of the toolkit that this was compiled with: its structures and constants. */
   char name[32];
   snprintf(name, sizeof name, "libcublas.so.%d", CUBLAS_VER_MAJOR);
-  b->library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  /* Not unmapped when the context closes: the run-time library inside does not survive that. */
+  b->library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!b->library) {
     const char *text = dlerror();
     snprintf(b->why, sizeof b->why, "%.150s; it comes with the CUDA toolkit (LD_LIBRARY_PATH)", text ? text : name);
@@ -56,22 +57,32 @@ static bool load(lun_cuda_blas *b) {
   return true;
 }
 
-static bool set_up(lun_context *c, lun_cuda_blas *b) {
+static void destroy(lun_cuda_blas *b) {
+  cublasStatus_t st = b->handle ? b->cublasDestroy_v2(b->handle) : CUBLAS_STATUS_SUCCESS;
+  if (st) fprintf(stderr, "lunette: cuBLAS: closing: %s\n", b->cublasGetStatusString(st));
+  b->handle = NULL;
+}
+
+/* A handle, or why there is none. What may be otherwise next time, memory that is short, is an error instead. */
+static int set_up(lun_context *c, lun_cuda_blas *b) {
   cublasStatus_t st = b->cublasCreate_v2(&b->handle);
+  if (st == CUBLAS_STATUS_ALLOC_FAILED) {
+    lun_cuda_flush(c);
+    st = b->cublasCreate_v2(&b->handle);
+  }
   if (st) {
     b->handle = NULL;
     snprintf(b->why, sizeof b->why, "cublasCreate: %s", b->cublasGetStatusString(st));
-    return false;
+    return st == CUBLAS_STATUS_ALLOC_FAILED ? lun_fail(c, LUN_EMEM, "out of memory on cuda: %s", b->why) : LUN_OK;
   }
   st = b->cublasGetVersion_v2(b->handle, &b->version);
   if (!st) st = b->cublasSetStream_v2(b->handle, lun_cuda_of(c)->stream); /* this resets the workspace */
   if (!st) st = b->cublasSetWorkspace_v2(b->handle, b->workspace, (size_t)WORKSPACE);
   if (!st) st = b->cublasSetMathMode(b->handle, CUBLAS_DEFAULT_MATH | CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION);
-  if (!st) return true;
+  if (!st) return LUN_OK;
   snprintf(b->why, sizeof b->why, "setting cuBLAS up: %s", b->cublasGetStatusString(st));
-  b->cublasDestroy_v2(b->handle); /* its status says nothing that matters any more */
-  b->handle = NULL;
-  return false;
+  destroy(b);
+  return LUN_OK;
 }
 
 static int need(lun_context *c, lun_cuda_blas **out) {
@@ -85,8 +96,14 @@ static int need(lun_context *c, lun_cuda_blas **out) {
       free(b);
       return st;
     }
+    if (load(b)) st = set_up(c, b);
+    if (st) {
+      lun_cuda_free(c, b->workspace, WORKSPACE);
+      dlclose(b->library);
+      free(b);
+      return st;
+    }
     s->blas = b;
-    if (load(b)) set_up(c, b);
   }
   *out = s->blas;
   return LUN_OK;
@@ -95,7 +112,7 @@ static int need(lun_context *c, lun_cuda_blas **out) {
 void lun_cuda_blas_close(lun_cuda_state *s) {
   lun_cuda_blas *b = s->blas;
   if (!b) return;
-  if (b->handle) b->cublasDestroy_v2(b->handle); /* the context ends: nobody is left to tell */
+  destroy(b);
   if (b->library) dlclose(b->library);
   lun_pool_free(s->pool, b->workspace);
   free(b);
@@ -144,7 +161,7 @@ int lun_cuda_gemm(lun_call *c, const lun_cuda_product *p) {
       (int)p->m, (int)p->k, alpha, p->b.p, in, ldb, (long long)p->b.stride, p->a.p, in, lda, (long long)p->a.stride,
       beta, p->y, out, ldy, (long long)p->y_stride, (int)p->batch, wide ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F,
       CUBLAS_GEMM_DEFAULT);
-  if (!st) return LUN_OK;
+  if (!st) return lun_cuda_settled(c, "a product of cuBLAS");
   return lun_bad(c, LUN_EDEVICE, "cuBLAS: product of %lld x %lld x %lld, %lld times, %s: %s", (long long)p->m,
                  (long long)p->n, (long long)p->k, (long long)p->batch, lun_dtype_name(p->in),
                  b->cublasGetStatusString(st));

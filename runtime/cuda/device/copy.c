@@ -70,12 +70,13 @@ int lun_cuda_copy_bytes(lun_context *c, void *dst, lun_device to, const void *sr
   return to == LUN_CUDA ? to_device(c, s, dst, src, bytes) : to_host(c, s, dst, src, bytes);
 }
 
-void lun_cuda_copy_close(lun_cuda_state *s) {
+cudaError_t lun_cuda_copy_close(lun_cuda_state *s) {
+  cudaError_t first = cudaSuccess;
   for (int i = 0; i < LUN_STAGES; i++) {
     if (!s->stage[i].p) continue;
     cudaError_t e = cudaEventDestroy(s->stage[i].done), f = cudaFreeHost(s->stage[i].p);
-    (void)e; /* the context ends: nobody is left to tell */
-    (void)f;
+    if (!first) first = e ? e : f;
     s->stage[i].p = NULL;
   }
+  return first;
 }

@@ -16,7 +16,7 @@ cudaStream_t lun_cuda_bare_stream(const lun_context *c) { return lun_cuda_of(c)-
 
 cudaStream_t lun_cuda_stream(lun_context *c) {
   const lun_cuda_state *s = lun_cuda_of(c);
-  lun_cuda_graph_launching(s->graph);
+  lun_cuda_graph_launching(c, s->graph);
   return s->stream;
 }
 
@@ -29,8 +29,18 @@ int lun_cuda_check(lun_context *c, cudaError_t e, const char *what) {
   /* Takes back an error that a next call would report as its own; what has broken the device stays. */
   cudaError_t kept = cudaGetLastError();
   (void)kept;
-  return lun_fail(c, e == cudaErrorMemoryAllocation ? LUN_EMEM : LUN_EDEVICE, "cuda: %s: %s (%s)", what,
-                  cudaGetErrorString(e), cudaGetErrorName(e));
+  /* These a kernel brings about, and whoever waits next is told. */
+  bool of_kernel = e >= cudaErrorIllegalAddress && e <= cudaErrorLaunchFailure && !lun_cuda_of(c)->waits;
+  return lun_fail(c, e == cudaErrorMemoryAllocation ? LUN_EMEM : LUN_EDEVICE, "cuda: %s: %s (%s)%s", what,
+                  cudaGetErrorString(e), cudaGetErrorName(e),
+                  of_kernel ? "; an earlier kernel failed: LUNETTE_CUDA_SYNC=1 tells which" : "");
+}
+
+int lun_cuda_settled(lun_call *c, const char *what) {
+  const lun_cuda_state *s = lun_cuda_of(c->ctx);
+  cudaError_t e = s->waits ? cudaStreamSynchronize(s->stream) : cudaSuccess;
+  if (!e) return LUN_OK;
+  return lun_bad(c, LUN_EDEVICE, "%s: %s (%s)", what, cudaGetErrorString(e), cudaGetErrorName(e));
 }
 
 /* An error of the launch itself, or one of an earlier kernel that only shows now: the message says both ways. With
@@ -78,14 +88,15 @@ static int find_device(lun_context *c, lun_cuda_state *s) {
 }
 
 static void put_down(lun_cuda_state *s) {
-  lun_cuda_graph_close(s->graph);
+  cudaError_t graphs = lun_cuda_graph_close(s->graph);
   s->graph = NULL;
   cudaError_t e = s->stream ? cudaStreamSynchronize(s->stream) : cudaSuccess;
   lun_cuda_dnn_close(s->dnn);
   lun_cuda_blas_close(s);
-  lun_cuda_copy_close(s);
+  cudaError_t copies = lun_cuda_copy_close(s);
   lun_pool_close(s->pool);
   if (s->stream && !e) e = cudaStreamDestroy(s->stream);
+  if (!e) e = graphs ? graphs : copies;
   if (e) fprintf(stderr, "lunette: cuda: closing the device: %s\n", cudaGetErrorString(e));
   free(s);
 }
@@ -95,8 +106,8 @@ static int bring_up(lun_context *c) {
   if (!s) return lun_fail(c, LUN_EMEM, "out of memory: the state of the device");
   s->c = c;
   s->waits = getenv("LUNETTE_CUDA_SYNC") != NULL;
-  int st = find_device(c, s);
   *lun_device_slot(c, LUN_CUDA) = s;
+  int st = find_device(c, s);
   if (!st) {
     s->graph = lun_cuda_graph_open(s->stream, s->waits ? "LUNETTE_CUDA_SYNC waits for every launch" : NULL);
     if (!s->graph) st = lun_fail(c, LUN_EMEM, "out of memory: the state of graphs");

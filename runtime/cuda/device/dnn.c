@@ -67,52 +67,83 @@ struct lun_cuda_dnn {
 
 /* ---- loading ---- */
 
-static void load(lun_context *c, lun_cuda_dnn *d) {
-  d->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+/* A status of something that ends: it changes nothing any more, but shall not go unread. */
+static void ending(const lun_cuda_dnn *d, cudnnStatus_t st, const char *what) {
+  if (st) fprintf(stderr, "lunette: cuDNN: %s: %s\n", what, d->cudnnGetErrorString(st));
+}
+
+static void destroy_handle(lun_cuda_dnn *d) {
+  if (d->handle) ending(d, d->cudnnDestroy(d->handle), "closing");
+  d->handle = NULL;
+}
+
+static void drop(const lun_cuda_dnn *d, descriptor x) {
+  ending(d, d->cudnnBackendDestroyDescriptor(x), "dropping a descriptor");
+}
+
+static bool out_of_memory(cudnnStatus_t st) {
+  return st == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED ||
+         st == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED;
+}
+
+/* A handle, or why there is none. What may be otherwise next time, memory that is short, is an error instead: else the
+** same run would take other kernels by circumstance. */
+static int load(lun_context *c, lun_cuda_dnn *d) {
+  /* Not unmapped when the context closes: the run-time library inside does not survive that. */
+  d->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!d->library) {
     const char *text = dlerror();
     snprintf(d->why, sizeof d->why, "%.250s", text ? text : LIBRARY " cannot be loaded");
-    return;
+    return LUN_OK;
   }
 #define F(name)                                                                                                        \
   *(void **)(void *)&d->name = dlsym(d->library, #name);                                                               \
   if (!d->name) {                                                                                                      \
     snprintf(d->why, sizeof d->why, "%s has no %s", LIBRARY, #name);                                                   \
-    return;                                                                                                            \
+    return LUN_OK;                                                                                                     \
   }
   FUNCTIONS(F)
 #undef F
   if (d->cudnnGetVersion() / 10000 != CUDNN_MAJOR) {
     snprintf(d->why, sizeof d->why, "%s is version %zu, not %d.x", LIBRARY, d->cudnnGetVersion(), CUDNN_MAJOR);
-    return;
+    return LUN_OK;
   }
   cudnnStatus_t st = d->cudnnCreate(&d->handle);
+  if (out_of_memory(st)) {
+    lun_cuda_flush(c);
+    st = d->cudnnCreate(&d->handle);
+  }
   if (st) {
     d->handle = NULL;
     snprintf(d->why, sizeof d->why, "cudnnCreate: %s", d->cudnnGetErrorString(st));
-    return;
+    return out_of_memory(st) ? lun_fail(c, LUN_EMEM, "out of memory on cuda: %s", d->why) : LUN_OK;
   }
   st = d->cudnnSetStream(d->handle, lun_cuda_bare_stream(c));
-  if (!st) return;
+  if (!st) return LUN_OK;
   snprintf(d->why, sizeof d->why, "cudnnSetStream: %s", d->cudnnGetErrorString(st));
-  d->cudnnDestroy(d->handle); /* its status says nothing that matters any more */
-  d->handle = NULL;
+  destroy_handle(d);
+  return LUN_OK;
 }
 
 static int need(lun_context *c, lun_cuda_dnn **out) {
   lun_cuda_dnn **slot = lun_cuda_dnn_slot(c);
   if (!*slot) {
     LUN_TRY(lun_cuda_pause(c, "cuDNN is loaded"));
-    *slot = calloc(1, sizeof **slot);
-    if (!*slot) return lun_fail(c, LUN_EMEM, "out of memory: the state of cuDNN");
-    load(c, *slot);
+    lun_cuda_dnn *d = calloc(1, sizeof *d);
+    if (!d) return lun_fail(c, LUN_EMEM, "out of memory: the state of cuDNN");
+    int st = load(c, d);
+    if (st) {
+      lun_cuda_dnn_close(d);
+      return st;
+    }
+    *slot = d;
   }
   *out = *slot;
   return LUN_OK;
 }
 
 static void drop_descriptors(lun_cuda_dnn *d, plan *p) {
-  while (p->nheld) d->cudnnBackendDestroyDescriptor(p->held[--p->nheld]);
+  while (p->nheld) drop(d, p->held[--p->nheld]);
 }
 
 static void drop_all(lun_cuda_dnn *d) {
@@ -128,7 +159,7 @@ static void drop_all(lun_cuda_dnn *d) {
 void lun_cuda_dnn_close(lun_cuda_dnn *d) {
   if (!d) return;
   drop_all(d);
-  if (d->handle) d->cudnnDestroy(d->handle);
+  destroy_handle(d);
   if (d->library) dlclose(d->library);
   free(d);
 }
@@ -304,15 +335,19 @@ static int try_plan(lun_call *c, lun_cuda_dnn *d, plan *p, descriptor configurat
   if (!ours)
     ours = set(c, d, run, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &configuration,
                "a plan's configuration");
-  /* Whatever the reason: this engine cannot, the next one may. */
-  bool good = !ours && d->cudnnBackendFinalize(run) == CUDNN_STATUS_SUCCESS;
+  /* This engine cannot, the next one may. But memory that is short must not choose: that would be by circumstance. */
+  if (!ours) {
+    st = d->cudnnBackendFinalize(run);
+    if (out_of_memory(st)) ours = lun_bad(c, LUN_EMEM, "out of memory on cuda: a plan of cuDNN's");
+  }
+  bool good = !ours && !st;
   if (good) {
     st = d->cudnnBackendGetAttribute(run, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n, &bytes);
     if (st) ours = failed(c, d, "cudnnBackendGetAttribute", "a plan's workspace", st);
     good = !st && bytes <= WORKSPACE;
   }
   if (!good) {
-    d->cudnnBackendDestroyDescriptor(run);
+    drop(d, run);
     return ours;
   }
   p->held[p->nheld++] = configuration; /* what it is made of is dropped after it */
@@ -353,13 +388,13 @@ static int choose(lun_call *c, lun_cuda_dnn *d, plan *p, descriptor graph, cudnn
       break;
     }
     ours = acceptable(c, d, p->k.v.dtype, found[i], engine, &good);
-    d->cudnnBackendDestroyDescriptor(engine);
+    drop(d, engine);
     if (!ours && good) ours = try_plan(c, d, p, found[i]);
     if (p->usable) found[i] = NULL; /* the plan holds it */
   }
   for (int i = 0; i < made; i++)
-    if (found[i]) d->cudnnBackendDestroyDescriptor(found[i]);
-  d->cudnnBackendDestroyDescriptor(heuristics);
+    if (found[i]) drop(d, found[i]);
+  drop(d, heuristics);
   return ours;
 }
 
@@ -427,9 +462,10 @@ static int execute(lun_call *c, lun_cuda_dnn *d, const plan *p, void *x, void *w
   if (!ours) {
     lun_cuda_stream(c->ctx);
     st = d->cudnnBackendExecute(d->handle, p->run, pack);
-    if (st) ours = failed(c, d, "cudnnBackendExecute", "a convolution", st);
+    ours =
+        st ? failed(c, d, "cudnnBackendExecute", "a convolution", st) : lun_cuda_settled(c, "a convolution of cuDNN");
   }
-  if (pack) d->cudnnBackendDestroyDescriptor(pack);
+  if (pack) drop(d, pack);
   lun_release(scratch);
   return ours;
 }

@@ -15,6 +15,10 @@ lun_cuda_dnn **lun_cuda_dnn_slot(lun_context *c);
 cudaStream_t lun_cuda_bare_stream(const lun_context *c);
 cudaStream_t lun_cuda_stream(lun_context *c);
 int lun_cuda_pause(lun_context *c, const char *why);
+/* After a library has launched `what`: with LUNETTE_CUDA_SYNC in the environment waits for it, so that the error is its own. */
+int lun_cuda_settled(lun_call *c, const char *what);
+/* Memory that the pool keeps goes back to the driver: before asking once more for what was refused. */
+void lun_cuda_flush(lun_context *c);
 
 /* When the context closes; nothing may be running any more. NULL is fine. */
 void lun_cuda_dnn_close(lun_cuda_dnn *d);

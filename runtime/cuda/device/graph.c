@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Pieces of one step that are graphs of their own; later ones are launched one by one. Steps in a row that no graph of
-** the step before fits: then steps differ, and making graphs costs more than they save. */
-enum { MOST_PIECES = 16, MOST_MISFITS = 8 };
+/* Launches of one piece: the device is to begin long before the host has recorded all of a step. Pieces of one step that
+** are graphs of their own; later ones are launched one by one. Steps in a row whose piece the graph of the step before
+** does not fit: then steps differ, and making graphs costs more than they save. */
+enum { MOST_LAUNCHES = 64, MOST_PIECES = 64, MOST_MISFITS = 8 };
 
 struct lun_cuda_graph {
   cudaStream_t stream;
@@ -15,9 +16,12 @@ struct lun_cuda_graph {
   int depth;       /* begins without their ends */
   bool warm;       /* the first step has ended */
   bool recording;
-  int piece; /* of the running step: the next one to submit */
+  int launches; /* recorded so far in this piece */
+  int piece;    /* of the running step: the next one to submit */
   cudaGraphExec_t exec[MOST_PIECES];
-  int misfits;
+  int misfits[MOST_PIECES];
+  int late; /* the status of a submission that failed where nobody could be told; late_text: why */
+  char late_text[256];
   const char *why;       /* the running step's last reason for a pause */
   lun_graphs seen, last; /* counters so far; those at the end of the step before */
 };
@@ -32,14 +36,20 @@ lun_cuda_graph *lun_cuda_graph_open(cudaStream_t stream, const char *off) {
   return g;
 }
 
-void lun_cuda_graph_close(lun_cuda_graph *g) {
-  if (!g) return;
+cudaError_t lun_cuda_graph_close(lun_cuda_graph *g) {
+  if (!g) return cudaSuccess;
   cudaGraph_t dropped = NULL;
-  /* The context ends: nobody is left to tell. */
-  if (g->recording && !cudaStreamEndCapture(g->stream, &dropped) && dropped) (void)cudaGraphDestroy(dropped);
-  for (int i = 0; i < MOST_PIECES; i++)
-    if (g->exec[i]) (void)cudaGraphExecDestroy(g->exec[i]);
+  cudaError_t first = g->recording ? cudaStreamEndCapture(g->stream, &dropped) : cudaSuccess;
+  if (dropped) {
+    cudaError_t e = cudaGraphDestroy(dropped);
+    if (!first) first = e;
+  }
+  for (int i = 0; i < MOST_PIECES; i++) {
+    cudaError_t e = g->exec[i] ? cudaGraphExecDestroy(g->exec[i]) : cudaSuccess;
+    if (!first) first = e;
+  }
   free(g);
+  return first;
 }
 
 /* A failure says how to do without. */
@@ -54,32 +64,19 @@ static int check(lun_context *c, cudaError_t e, const char *what) {
 
 /* ---- recording ---- */
 
-void lun_cuda_graph_launching(lun_cuda_graph *g) {
-  if (!g || !g->depth || !g->warm || g->recording || g->off || g->piece == MOST_PIECES) return;
-  /* Relaxed: memory may be asked for meanwhile; that does not touch the stream. */
-  cudaError_t e = cudaStreamBeginCapture(g->stream, cudaStreamCaptureModeRelaxed);
-  if (!e) {
-    g->recording = true;
-    return;
-  }
-  /* Nothing was recorded and nothing is lost: the launch goes out by itself. */
-  e = cudaGetLastError();
-  g->off = e == cudaErrorNotSupported ? "the driver cannot record" : "a recording could not begin";
-}
-
 /* The piece's executable graph with what `graph` holds: the one of the step before, updated, or a new one. */
 static int fit(lun_context *c, lun_cuda_graph *g, cudaGraph_t graph) {
   cudaGraphExec_t *exec = &g->exec[g->piece];
   cudaGraphExecUpdateResultInfo info;
   if (*exec) {
     if (!cudaGraphExecUpdate(*exec, graph, &info)) {
-      g->misfits = 0;
+      g->misfits[g->piece] = 0;
       g->seen.updated++;
       return LUN_OK;
     }
     cudaError_t taken = cudaGetLastError(); /* a misfit is an answer, no error */
     (void)taken;
-    g->misfits++;
+    if (++g->misfits[g->piece] >= MOST_MISFITS) g->off = "steps differ in what they launch";
     g->why = "launches differ from those of the step before";
     cudaGraphExec_t old = *exec;
     *exec = NULL;
@@ -98,14 +95,49 @@ static int submit(lun_context *c, lun_cuda_graph *g) {
   if (!st) st = check(c, cudaGraphLaunch(g->exec[g->piece], g->stream), "launching a graph");
   if (!st) g->seen.launched++, g->piece++;
   int dropped = check(c, cudaGraphDestroy(graph), "dropping a recording");
-  if (g->misfits >= MOST_MISFITS) g->off = "steps differ in what they launch";
   return st ? st : dropped;
 }
 
+/* Of an earlier submission, once. */
+static int told_late(lun_context *c, lun_cuda_graph *g) {
+  int st = g->late;
+  g->late = LUN_OK;
+  return st ? lun_fail(c, st, "%s", g->late_text) : LUN_OK;
+}
+
+void lun_cuda_graph_launching(lun_context *c, lun_cuda_graph *g) {
+  if (!g || !g->depth || !g->warm) return;
+  if (g->recording && g->launches++ < MOST_LAUNCHES) return;
+  if (g->recording) {
+    g->why = "a graph holds no more than 64 launches";
+    int st = submit(c, g);
+    if (st && !g->late) {
+      g->late = st;
+      snprintf(g->late_text, sizeof g->late_text, "%s", lun_message(c));
+    }
+  }
+  if (g->off || g->piece == MOST_PIECES) return;
+  /* Relaxed: memory may be asked for meanwhile; that does not touch the stream. */
+  cudaError_t e = cudaStreamBeginCapture(g->stream, cudaStreamCaptureModeRelaxed);
+  if (!e) {
+    g->recording = true;
+    g->launches = 1;
+    return;
+  }
+  /* Nothing was recorded and nothing is lost: the launch goes out by itself. */
+  e = cudaGetLastError();
+  g->off = e == cudaErrorNotSupported ? "the driver cannot record" : "a recording could not begin";
+}
+
 int lun_cuda_graph_pause(lun_context *c, lun_cuda_graph *g, const char *why) {
-  if (!g || !g->recording) return LUN_OK;
-  g->why = why;
-  return submit(c, g);
+  if (!g) return LUN_OK;
+  int st = LUN_OK;
+  if (g->recording) {
+    g->why = why;
+    st = submit(c, g);
+  }
+  int late = told_late(c, g);
+  return late ? late : st;
 }
 
 /* ---- steps ---- */
@@ -122,6 +154,7 @@ int lun_cuda_graph_end(lun_context *c, lun_cuda_graph *g) {
   if (g->depth == 0) return lun_fail(c, LUN_EARG, "cuda: the end of a step that did not begin");
   if (--g->depth) return LUN_OK;
   int st = g->recording ? submit(c, g) : LUN_OK;
+  int late = told_late(c, g);
   g->seen.steps++;
   g->last = g->seen;
   const char *why = g->off ? g->off : !g->warm ? "a first step is launched one by one" : g->why;
@@ -129,7 +162,7 @@ int lun_cuda_graph_end(lun_context *c, lun_cuda_graph *g) {
   g->last.pieces = g->piece;
   snprintf(g->last.reason, sizeof g->last.reason, "%s", why && (g->piece != 1 || g->off) ? why : "");
   g->warm = true;
-  return st;
+  return late ? late : st;
 }
 
 void lun_cuda_graph_read(const lun_cuda_graph *g, lun_graphs *out) { *out = g->last; }

@@ -1,11 +1,14 @@
 /* memory.c: device memory for tensors: the pool of pool.h over cudaMalloc. Blocks are freed in stream order, so a
-** kernel that still runs keeps what it was launched with. */
+** kernel that still runs keeps what it was launched with. With LUNETTE_CUDA_POOL=0 in the environment every block is
+** cudaMalloc's own, so that a memory checker sees what leaves it. */
 #include "device/state.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static bool get(void *self, int64_t bytes, void **out) {
-  cudaError_t e = cudaMalloc(out, (size_t)bytes);
+  cudaError_t e = cudaMalloc(out, (size_t)(bytes ? bytes : 1));
   if (!e) return true;
   ((lun_cuda_state *)self)->refusal = e;
   cudaError_t taken = cudaGetLastError(); /* the refusal is answered here, no later call is to report it */
@@ -34,7 +37,9 @@ static void drain(void *self) {
 }
 
 int lun_cuda_memory_open(lun_context *c, lun_cuda_state *s) {
-  s->pool = lun_pool_open((lun_pool_source){.self = s, .get = get, .put = put, .drain = drain});
+  const char *said = getenv("LUNETTE_CUDA_POOL");
+  bool exact = said && !strcmp(said, "0");
+  s->pool = lun_pool_open((lun_pool_source){.self = s, .get = get, .put = put, .drain = drain, .exact = exact});
   return s->pool ? LUN_OK : lun_fail(c, LUN_EMEM, "out of memory: the state of device memory");
 }
 

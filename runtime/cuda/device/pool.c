@@ -146,13 +146,13 @@ static void flush(lun_pool *p) {
       }
 }
 
-/* A new segment as one block in no bin. */
-static block *segment(lun_pool *p, int64_t size, bool small) {
+/* A new segment as one block of `size` in no bin; raw memory of `bytes` is asked for. */
+static block *segment(lun_pool *p, int64_t size, int64_t bytes, bool small) {
   block *b = new_header(p);
   void *start = NULL;
   if (!b) return NULL;
   p->state.gets++;
-  if (!p->source.get(p->source.self, size, &start)) {
+  if (!p->source.get(p->source.self, bytes, &start)) {
     drop_header(p, b);
     return NULL;
   }
@@ -199,14 +199,15 @@ void *lun_pool_alloc(lun_pool *p, int64_t bytes) {
   if (b)
     leave_bin(p, b);
   else {
-    b = segment(p, segment_size(size), small);
+    int64_t whole = p->source.exact ? size : segment_size(size), least = (size + ROUND - 1) / ROUND * ROUND;
+    int64_t ask = p->source.exact ? bytes : whole;
+    b = segment(p, whole, ask, small);
     if (!b) {
       flush(p);
-      b = segment(p, segment_size(size), small);
+      b = segment(p, whole, ask, small);
     }
-    if (!b &&
-        segment_size(size) > (size + ROUND - 1) / ROUND * ROUND) /* the device is nearly full: no more than needed */
-      b = segment(p, (size + ROUND - 1) / ROUND * ROUND, small);
+    if (!b && whole > least) /* the device is nearly full: no more than needed */
+      b = segment(p, least, least, small);
   }
   if (b) {
     cut(p, b, size);
@@ -240,6 +241,7 @@ void lun_pool_free(lun_pool *p, void *start) {
       b = first;
     }
     enter_bin(p, b);
+    if (p->source.exact) flush(p);
   }
   pthread_mutex_unlock(&p->lock);
 }

@@ -23,6 +23,8 @@ typedef struct {
   bool (*get)(void *self, int64_t bytes, void **out); /* false: there is not so much */
   void (*put)(void *self, void *p, int64_t bytes);
   void (*drain)(void *self); /* called before put: wait until nothing uses what was freed. May be NULL. */
+  bool
+      exact; /* for tools that watch memory: every block is raw memory of its own, of just the bytes asked for, and goes back at once */
 } lun_pool_source;
 
 typedef struct {

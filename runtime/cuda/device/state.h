@@ -44,11 +44,10 @@ int lun_cuda_memory_open(lun_context *c, lun_cuda_state *s);
 int lun_cuda_alloc(lun_context *c, int64_t bytes, void **out);
 void lun_cuda_free(lun_context *c, void *p, int64_t bytes);
 int64_t lun_cuda_cached(const lun_context *c);
-void lun_cuda_flush(lun_context *c);
 
 /* copy.c */
 int lun_cuda_copy_bytes(lun_context *c, void *dst, lun_device to, const void *src, lun_device from, int64_t bytes);
-void lun_cuda_copy_close(lun_cuda_state *s);
+cudaError_t lun_cuda_copy_close(lun_cuda_state *s); /* the first error, if any */
 
 /* blas.c */
 void lun_cuda_blas_close(lun_cuda_state *s);

@@ -37,7 +37,7 @@ local methods = {
 }
 
 local options = {["data-root"] = false, out = "runs/compare_methods", methods = false, epochs = "6", seeds = "1", width = "32",
-                 more = "1", size = "16", batch = "64", threads = tostring(lunette.threads())}
+                 more = "1", size = "16", batch = "64", threads = lunette.threads()}
 local i = 1
 while arg[i] do
   local name = arg[i]:match "^%-%-(.+)$"
@@ -48,7 +48,25 @@ while arg[i] do
   options[name], i = arg[i + 1], i + 2
 end
 
-lunette.threads(assert(tonumber(options.threads), "--threads: a number"))
+local function wrong(...)
+  io.stderr:write("compare_methods: ", ...)
+  io.stderr:write("; see the head of this file\n")
+  os.exit(2)
+end
+
+for _, name in ipairs{"epochs", "seeds", "width", "more", "size", "batch", "threads"} do
+  local n = math.tointeger(tonumber(options[name]))
+  if not n or n < 1 then wrong("--", name, " must be a whole number from 1 on, got ", options[name]) end
+  options[name] = n
+end
+lunette.threads(options.threads)
+local chosen = {}
+for name in (options.methods or ""):gmatch "[^,]+" do
+  local known = false
+  for _, m in ipairs(methods) do known = known or m[1] == name end
+  if not known then wrong("--methods: there is no ", name) end
+  chosen[name] = true
+end
 
 -- $NAME stands for a value of `with`.
 local function filled(text, with)
@@ -84,12 +102,17 @@ local recipe = [[return {
 }
 ]]
 
-local function read_json(path)
+local function read_text(path)
   local file = io.open(path)
   if not file then return nil end
   local text = file:read "a"
   file:close()
-  return json.decode(text)
+  return text
+end
+
+local function read_json(path)
+  local text = read_text(path)
+  return text and json.decode(text)
 end
 
 -- Runs one method in its directory, or goes on with it; returns its results and the directory.
@@ -97,16 +120,18 @@ local function run(m, seed)
   local dir = ("%s/%s-%d"):format(options.out, m[1], seed)
   local status = read_json(dir .. "/status.json")
   local settings = {data_root = options["data-root"] or nil, progress = "lines", report = require("lunette.host").report}
+  local path = ("%s/%s-%d.lua"):format(options.out, m[1], seed)
+  local with = {method = m[1], seed = seed, projector = m[2], settings = m[3] == "" and "monitor = 1000" or m[3], optim = m[4],
+                tuning = tonumber(m[4]:match "lr = ([%d.e-]+)") / 10}
+  for _, name in ipairs{"width", "epochs", "more", "batch", "size"} do with[name] = options[name] end
+  local text = filled(recipe, with)
+  if status and read_text(path) ~= text then wrong(path, " is of other settings: take another --out") end
   if status and status.exit_code ~= 0 then
     local code = lunette.recipe.resume(dir, settings)
     if code ~= 0 then os.exit(code) end
   elseif not status then
-    local path = ("%s/%s-%d.lua"):format(options.out, m[1], seed)
     local file = assert(io.open(path, "w"))
-    local with = {method = m[1], seed = seed, projector = m[2], settings = m[3] == "" and "monitor = 1000" or m[3], optim = m[4],
-                  tuning = tonumber(m[4]:match "lr = ([%d.e-]+)") / 10}
-    for _, name in ipairs{"width", "epochs", "more", "batch", "size"} do with[name] = options[name] end
-    file:write(filled(recipe, with))
+    file:write(text)
     file:close()
     settings.out = dir
     local code = lunette.recipe.run(path, settings)
@@ -134,20 +159,20 @@ local function warned(runs)
   return #text == 0 and "none" or table.concat(text, "; ")
 end
 
--- A row of the table over all seeds. Intervals: the bootstrap's over the test images of all seeds together.
+-- A row of the table over all seeds. Intervals: a bootstrap over the test images, each with the flags of all seeds.
 local function row(name, runs)
   local column = function(stage, key)
     local list = {}
     for k, r in ipairs(runs) do list[k] = r.results[stage][key] end
     return mean(list)
   end
-  local before, after, continued, regularized = "", "", "", ""
-  for _, r in ipairs(runs) do
-    before, after = before .. correct(r.dir, "random_probe"), after .. correct(r.dir, "probe")
-    continued = continued .. correct(r.dir, "continued_probe")
-    regularized = regularized .. correct(r.dir, "regularized_probe")
+  local flags = function(stage)
+    local list = {}
+    for k, r in ipairs(runs) do list[k] = correct(r.dir, stage) end
+    return list
   end
-  local gain, added = paired.bootstrap(before, after), paired.bootstrap(continued, regularized)
+  local gain = paired.bootstrap_groups(flags "random_probe", flags "probe")
+  local added = paired.bootstrap_groups(flags "continued_probe", flags "regularized_probe")
   local shown = function(d) return ("%+.1f [%+.1f, %+.1f]"):format(100 * d.difference, 100 * d.low, 100 * d.high) end
   local percent = function(stage) return 100 * column(stage, "top1") end
   return ("| %s | %.1f | %.1f | %s | %.1f | %.3f | %.1f | %.1f | %s | %s | %.0f |"):format(name, percent "random_probe", percent "probe",
@@ -161,9 +186,9 @@ local lines = {
   "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
 }
 for _, m in ipairs(methods) do
-  if not options.methods or ("," .. options.methods .. ","):find("," .. m[1] .. ",", 1, true) then
+  if not options.methods or chosen[m[1]] then
     local runs = {}
-    for seed = 1, tonumber(options.seeds) do
+    for seed = 1, options.seeds do
       local results, dir = run(m, seed)
       runs[seed] = {results = results, dir = dir}
     end

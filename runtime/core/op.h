@@ -58,6 +58,7 @@ struct lun_op {
 **   low        uniform in [0, 0.5)
 **   away       standard normal pushed at least 0.1 away from 0 (relu, abs)
 **   posK       i64 positions 1..K (pos10[8])          byte  u8 0..255          flag  bool
+**   odd        0, -0, NaN, infinities and small numbers           tiny  1 or 1e-13
 ** Lists join tensors with +: params=normal[3,4]+normal[5]. ints: shape=(2,3). Left out: the default or no tensor.
 ** Unless a dtype is given, floating tensors run as f64 in the gradient check and as f32 (and bf16 where accepted)
 ** in the parity check. */

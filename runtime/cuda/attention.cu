@@ -174,7 +174,7 @@ static scores group_at(const group_plan &g, int64_t image, int64_t query) {
 
 static unsigned row_blocks(const scores &s) {
   int64_t blocks = (s.images * s.heads * s.queries + WARPS - 1) / WARPS;
-  return (unsigned)(blocks < 65536 ? blocks : 65536);
+  return lun_cuda_grid(blocks);
 }
 
 /* q, k or v of the group's images (part 0, 1, 2), queries from `token` on. */

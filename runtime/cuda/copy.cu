@@ -89,7 +89,7 @@ template <class W> static int move_as(lun_call *c, const void *from, void *to, i
     int last = turned.n - 1;
     int64_t tiles = (turned.size[0] + TILE - 1) / TILE * ((turned.size[last] + TILE - 1) / TILE);
     for (int d = 1; d < last; d++) tiles *= turned.size[d];
-    return LUN_LAUNCH(c, (move_tiles<W>), (unsigned)(tiles < 1 << 20 ? tiles : 1 << 20), dim3(TILE, TILE_ROWS),
+    return LUN_LAUNCH(c, (move_tiles<W>), lun_cuda_row_grid(tiles), dim3(TILE, TILE_ROWS),
                       TILE * (TILE + 1) * sizeof(W), f, t, turned, tiles);
   }
   return LUN_LAUNCH(c, (move_walk<W>), lun_cuda_blocks(n), LUN_CUDA_THREADS, 0, f, t, n, a);

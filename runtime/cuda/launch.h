@@ -35,10 +35,23 @@ enum { LUN_CUDA_THREADS = 256 };
 /* Of kernels whose blocks may have 1024 threads: the compiler leaves each few enough registers, on every device. */
 #define LUN_WIDE __launch_bounds__(1024)
 
+/* Blocks of a launch, at most; where there is more to do, a kernel's blocks go on by the size of the grid. */
+#ifdef LUN_CUDA_HOST /* few, so that the tests see them go on */
+static const int64_t LUN_MOST_BLOCKS = 3, LUN_MOST_ROW_BLOCKS = 2;
+#else
+static const int64_t LUN_MOST_BLOCKS = 65536, LUN_MOST_ROW_BLOCKS = 1 << 20;
+#endif
+
+static inline unsigned lun_cuda_grid(int64_t blocks) {
+  return (unsigned)(blocks < LUN_MOST_BLOCKS ? blocks : LUN_MOST_BLOCKS);
+}
+static inline unsigned lun_cuda_row_grid(int64_t blocks) { /* of kernels that keep little between rows */
+  return (unsigned)(blocks < LUN_MOST_ROW_BLOCKS ? blocks : LUN_MOST_ROW_BLOCKS);
+}
+
 /* Blocks for n elements, one each; a kernel's threads go on by the size of the grid where there are more. */
 static inline unsigned lun_cuda_blocks(int64_t n) {
-  int64_t blocks = (n + LUN_CUDA_THREADS - 1) / LUN_CUDA_THREADS;
-  return (unsigned)(blocks < 65536 ? blocks : 65536);
+  return lun_cuda_grid((n + LUN_CUDA_THREADS - 1) / LUN_CUDA_THREADS);
 }
 
 /* The elements of one thread of such a grid. */

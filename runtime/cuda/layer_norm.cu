@@ -77,9 +77,9 @@ template <class T> static int layer_norm_as(lun_call *c) {
     int lanes = 1;
     while (lanes < 32 && lanes < d / V) lanes *= 2;
     int64_t groups = FORWARD_WARPS * 32 / lanes, blocks = (rows + groups - 1) / groups;
-    return LUN_LAUNCH(c, (layer_rows<T, V>), (unsigned)(blocks < 65536 ? blocks : 65536), FORWARD_WARPS * 32, 0, x,
-                      lun_elements<R>(a[1].t), lun_elements<R>(a[2].t), rows, d, lanes, a[3].f, y,
-                      lun_elements<R>(c->out[1]), lun_elements<R>(c->out[2]));
+    return LUN_LAUNCH(c, (layer_rows<T, V>), lun_cuda_grid(blocks), FORWARD_WARPS * 32, 0, x, lun_elements<R>(a[1].t),
+                      lun_elements<R>(a[2].t), rows, d, lanes, a[3].f, y, lun_elements<R>(c->out[1]),
+                      lun_elements<R>(c->out[2]));
   });
 }
 int lun_cuda_layer_norm(lun_call *c) { LUN_BY_FLOAT(c, c->arg[0].t->dtype, return layer_norm_as<T>(c);); }

@@ -7,7 +7,11 @@
 #include "scratch.h"
 #include "sum.h"
 
+#ifdef LUN_CUDA_HOST /* few, so that tests see rows in several parts */
+enum { LOGISTIC_ROWS = 23 };
+#else
 enum { LOGISTIC_ROWS = 32768 };
+#endif
 
 extern "C" int lun_cuda_logistic_open(lun_call *c, double l2, int64_t rows, lun_cuda_logistic *w) {
   const lun_tensor *x = c->arg[0].t;

@@ -176,8 +176,8 @@ template <class R> static int topk_as(lun_call *c) {
   if (k > MOST) return topk_sorted(c, lun_elements<R>(x), values, positions, n, m);
   while (size < k) size *= 2;
   size_t shared = 2 * sizeof(int64_t) + (size_t)size * (sizeof(R) + sizeof(int)) + 256 * sizeof(unsigned);
-  return LUN_LAUNCH(c, (topk_rows<R>), (unsigned)(n < 65536 ? n : 65536), THREADS, shared, lun_elements<R>(x), values,
-                    positions, n, m, k, (int)size);
+  return LUN_LAUNCH(c, (topk_rows<R>), lun_cuda_grid(n), THREADS, shared, lun_elements<R>(x), values, positions, n, m,
+                    k, (int)size);
 }
 
 int lun_cuda_topk(lun_call *c) { return c->arg[0].t->dtype == LUN_F64 ? topk_as<double>(c) : topk_as<float>(c); }
@@ -215,9 +215,8 @@ static __global__ void vote(const R *similarity, const int64_t *nearest, const i
 template <class R> static int vote_as(lun_call *c) {
   const lun_tensor *s = c->arg[0].t;
   int64_t n = s->shape[0], k = s->shape[1], m = c->arg[2].t->shape[0], classes = c->arg[3].i;
-  return LUN_LAUNCH(c, (vote<R>), (unsigned)(n < 65536 ? n : 65536), THREADS,
-                    THREADS * (sizeof(double) + sizeof(int64_t)), lun_elements<R>(s),
-                    lun_elements<int64_t>(c->arg[1].t), lun_elements<int64_t>(c->arg[2].t),
+  return LUN_LAUNCH(c, (vote<R>), lun_cuda_grid(n), THREADS, THREADS * (sizeof(double) + sizeof(int64_t)),
+                    lun_elements<R>(s), lun_elements<int64_t>(c->arg[1].t), lun_elements<int64_t>(c->arg[2].t),
                     lun_elements<double>(c->out[0]), n, k, m, classes, c->arg[4].f);
 }
 

@@ -231,8 +231,8 @@ struct trust_ratio {
       if (of_update || both) wd = decay;
       if (!both || (decayed && decay == 0))
         ratio = 1;
-      else if (clip && lr > 0)
-        ratio = fmin(ratio / lr, 1.0);
+      else if (clip)
+        ratio = lr > 0 ? fmin(ratio / lr, 1.0) : 1;
     }
     trust[2 * t] = ratio;
     trust[2 * t + 1] = wd;

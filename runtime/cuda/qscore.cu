@@ -198,7 +198,7 @@ static unsigned warps_for(int64_t n, int64_t r, int64_t size, bool tally) {
 
 /* With a tally fewer blocks, that each adds to the common one only once in many rows. */
 static unsigned warp_blocks(int64_t n, unsigned warps, bool tally) {
-  int64_t blocks = (n + warps - 1) / warps, most = tally ? 4096 : 1 << 20;
+  int64_t blocks = (n + warps - 1) / warps, most = tally && LUN_MOST_ROW_BLOCKS > 4096 ? 4096 : LUN_MOST_ROW_BLOCKS;
   return (unsigned)(blocks < most ? blocks : most);
 }
 

@@ -136,7 +136,7 @@ template <class R> static int max_as(lun_call *c, lun_tensor *values, lun_tensor
   int64_t *at = lun_elements<int64_t>(positions), last = s.kept.from[s.kept.n - 1], group = sizeof(found<R>);
   bool columns = s.outs > 1 && s.n > 1 && last > 0 && last < s.reduced.from[0];
   int64_t step = columns ? 32 : s.n <= 1024 ? LUN_CUDA_THREADS / 32 : 1, blocks = (s.outs + step - 1) / step;
-  unsigned grid = (unsigned)(blocks < 65536 ? blocks : 65536);
+  unsigned grid = lun_cuda_grid(blocks);
   if (columns)
     return LUN_LAUNCH(c, (max_columns<R>), grid, dim3(32, LUN_SUM_DOWN), LUN_SUM_DOWN * 32 * group, lun_elements<R>(x),
                       y, at, s);

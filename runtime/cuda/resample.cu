@@ -22,7 +22,7 @@ int lun_cuda_bootstrap_mean(lun_call *c) {
   const lun_tensor *x = c->arg[0].t;
   int64_t n = x->shape[0], draws = c->arg[1].i;
   lun_stream stream = lun_stream_make((uint64_t)c->arg[2].i, "bootstrap");
-  unsigned blocks = (unsigned)(draws < 65536 ? draws : 65536);
+  unsigned blocks = lun_cuda_grid(draws);
   double *out = lun_elements<double>(c->out[0]);
   if (x->dtype == LUN_F64)
     return LUN_LAUNCH(c, (means<double>), blocks, LUN_CUDA_THREADS, 32 * sizeof(double), lun_elements<double>(x), n,

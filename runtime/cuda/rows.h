@@ -54,7 +54,7 @@ static __device__ void lun_each_pair(const lun_row<LANES, R> &a, const lun_row<L
 
 static inline unsigned lun_row_blocks(int64_t rows, int64_t n) {
   int64_t per = n <= LUN_ROW_SHORT ? LUN_CUDA_THREADS / 32 : 1, blocks = (rows + per - 1) / per;
-  return (unsigned)(blocks < 65536 ? blocks : 65536);
+  return lun_cuda_grid(blocks);
 }
 
 /* Launches kernel<LANES, R> for rows of n elements, with shared memory for a reduction. */

@@ -6,7 +6,12 @@
 #include "number.h"
 #include "scratch.h"
 
-enum { DIGITS = 256, THREADS = 256, WARPS = THREADS / 32, ROUNDS = 8, TILE = THREADS * ROUNDS };
+#ifdef LUN_CUDA_HOST /* few, so that tests see several rounds of sum_counts */
+enum { ROUNDS = 2 };
+#else
+enum { ROUNDS = 8 };
+#endif
+enum { DIGITS = 256, THREADS = 256, WARPS = THREADS / 32, TILE = THREADS * ROUNDS };
 
 /* counts[digit * tiles + tile] */
 static __global__ void count_digits(const uint64_t *keys, int64_t n, int shift, unsigned *counts, int64_t tiles) {
@@ -103,7 +108,7 @@ extern "C" int lun_cuda_sort_open(lun_call *c, int64_t n, lun_cuda_sorting *s) {
 
 extern "C" int lun_cuda_sort(lun_call *c, lun_cuda_sorting *s, int bits) {
   int64_t tiles = (s->n + TILE - 1) / TILE;
-  unsigned blocks = (unsigned)(tiles < 65536 ? tiles : 65536), *counts = lun_elements<unsigned>(s->memory[4]);
+  unsigned blocks = lun_cuda_grid(tiles), *counts = lun_elements<unsigned>(s->memory[4]);
   if (s->n < 2) return LUN_OK;
   uint64_t *keys_to = lun_elements<uint64_t>(s->memory[1]);
   uint32_t *places_to = lun_elements<uint32_t>(s->memory[3]);

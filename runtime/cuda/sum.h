@@ -138,7 +138,7 @@ static int lun_sum_into(lun_call *c, const T *x, Y *y, const lun_sums &s, int64_
   bool columns = s.outs > 1 && s.n > 1 && last_kept < last && last_kept > 0;
   int64_t rows_of_block = s.n <= 1024 ? LUN_CUDA_THREADS / 32 : 1, step = columns ? 32 : rows_of_block;
   int64_t blocks = (s.outs + step - 1) / step;
-  dim3 grid((unsigned)(blocks < 65536 ? blocks : 65536), (unsigned)parts);
+  dim3 grid(lun_cuda_grid(blocks), (unsigned)parts);
   if (columns)
     return LUN_LAUNCH(c, (lun_sum_columns<T, Y>), grid, dim3(32, LUN_SUM_DOWN), LUN_SUM_DOWN * 33 * sizeof(double), x,
                       y, s, part, scale);

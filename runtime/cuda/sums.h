@@ -99,7 +99,7 @@ template <class F> static __global__ void LUN_WIDE lun_row_sums(F f, int64_t n, 
 static inline unsigned lun_row_threads(int64_t d) {
   return d <= 64 ? 32 : d <= 256 ? 64 : d <= 1024 ? 128 : d <= 8192 ? 256 : d <= 32768 ? 512 : 1024;
 }
-static inline unsigned lun_row_blocks(int64_t n) { return (unsigned)(n < (1 << 20) ? n : 1 << 20); }
+static inline unsigned lun_row_blocks(int64_t n) { return lun_cuda_row_grid(n); }
 
 template <class F> static int lun_rows(lun_call *c, const F &f, int64_t n, int64_t d) {
   if (n < 1) return LUN_OK;

@@ -96,7 +96,7 @@ static double trust_ratio(const lun_call *c, const lun_tensor *w, const lun_tens
   /* In the first form a tensor of zeros, or without gradient, moves as under plain SGD without decay. */
   if (of_update || (wn > 0 && gn > 0)) *decay = wd;
   if (!(wn > 0 && gn > 0) || (decayed && wd == 0)) return 1;
-  return clip && lr > 0 ? fmin(ratio / lr, 1) : ratio;
+  return !clip ? ratio : lr > 0 ? fmin(ratio / lr, 1) : 1; /* lr is 0 where a warm-up begins */
 }
 
 static int lars_cpu(lun_call *c) {
@@ -121,6 +121,7 @@ static const char *const lars_samples[] = {
     "params=normal[2,160]+normal[1,2]+normal[2,2] grads=normal[2,160]+normal[1,2]+normal[2,2] "
     "buffers=normal[2,160]+normal[1,2]+normal[2,2] lr=0.1 "
     "weight_decay=0.5 trust=update",
+    "params=normal[3,4] grads=low[3,4] buffers=normal[3,4] lr=0 eta=0.02",
     NULL};
 const lun_op LUN_ROW(lars_step) = {
     .name = "lars_step",

@@ -148,6 +148,16 @@ void opcheck_engine(lun_context *c, const lun_op *op, report *r) {
   harness_close(lesser);
 }
 
+/* Samples of f32 and of images in u8 stay what they are. */
+void opcheck_engine_f64(lun_context *c, const lun_op *op, report *r) {
+  if (luni_find(c, op->name)->kernel[LUN_CPU] == op->cpu) return;
+  for (int k = 0; op->samples[k]; k++) {
+    sample_options o = {.real = LUN_F64};
+    if (strstr(op->samples[k], "@f32") || strstr(op->samples[k], "@u8")) continue;
+    compare(c, c, op, op->samples[k], &o, &o, RUN_REFERENCE, RUN_TABLE, "engine against reference in f64", 1e-10, r);
+  }
+}
+
 void opcheck_instruction_sets(lun_context *c, const lun_op *op, report *r) {
   static const char *const sets[] = {"avx2", "avx512"};
   if (!lun_op_find(c, op->name) || !op->samples[0]) return;

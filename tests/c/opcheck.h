@@ -14,6 +14,8 @@ void opcheck_layouts(lun_context *c, const lun_op *op, report *r);
 void opcheck_buffers(lun_context *c, const lun_op *op, report *r);
 void opcheck_edge_shapes(lun_context *c, const lun_op *op, report *r);
 void opcheck_engine(lun_context *c, const lun_op *op, report *r);
+/* The same in f64, to 1e-10: of kernels that have f64. Not in opchecks. */
+void opcheck_engine_f64(lun_context *c, const lun_op *op, report *r);
 void opcheck_instruction_sets(lun_context *c, const lun_op *op, report *r);
 void opcheck_threads(lun_context *c, const lun_op *op, report *r);
 void opcheck_precision(lun_context *c, const lun_op *op, report *r);

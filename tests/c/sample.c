@@ -4,6 +4,7 @@
 #include "core/rng.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,11 @@ static double value_at(const generator *g, lun_stream stream, int64_t i, const i
   }
   if (!strcmp(g->kind, "pos")) return 1 + lun_below(u, (uint32_t)g->limit);
   if (!strcmp(g->kind, "byte")) return u >> 24;
+  if (!strcmp(g->kind, "odd")) {
+    static const double odd[] = {0, -0.0, 1.5, -2, NAN, 0.5, -1, 3, INFINITY, -0.0, 0, 1.5, -INFINITY, 2, -3, 1};
+    return odd[u >> 28];
+  }
+  if (!strcmp(g->kind, "tiny")) return u >> 31 ? 1e-13 : 1;
   return u >> 31; /* flag */
 }
 
@@ -111,7 +117,8 @@ static int parse_generator(sample *s, const char *w, generator *g, const char **
   g->kind[n] = 0;
   char *end = (char *)w + n;
   if (!strcmp(g->kind, "pos")) g->limit = strtoll(w + n, &end, 10);
-  static const char *const known[] = {"normal", "positive", "unit", "low", "spread", "away", "pos", "byte", "flag"};
+  static const char *const known[] = {"normal", "positive", "unit", "low", "spread", "away",
+                                      "pos",    "byte",     "flag", "odd", "tiny"};
   bool ok = false;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) ok = ok || !strcmp(known[i], g->kind);
   if (!ok || (!strcmp(g->kind, "pos") && g->limit < 1)) return fail(s, "unknown generator", w);

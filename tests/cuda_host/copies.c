@@ -41,8 +41,29 @@ static lun_tensor *make(lun_dtype d, int64_t rows, int64_t cols, int layout, int
 }
 
 static void fill(lun_tensor *t) {
-  static const double odd[] = {0,         -0.0,  1.5,   -2.7, 300,   -5,     1e30, -1e30, NAN,   INFINITY,
-                               -INFINITY, 65519, 65520, 6e-8, -3e-8, 254.99, 255,  256,   1e300, 9.3e18};
+  static const double odd[] = {0,
+                               -0.0,
+                               1.5,
+                               -2.7,
+                               300,
+                               -5,
+                               1e30,
+                               -1e30,
+                               NAN,
+                               INFINITY,
+                               -INFINITY,
+                               65519,
+                               65520,
+                               6e-8,
+                               -3e-8,
+                               254.99,
+                               255,
+                               256,
+                               1e300,
+                               9.3e18,
+                               1.00390625,
+                               1.01171875,
+                               __builtin_nan("0xfffffffffffff")};
   int64_t at[2];
   for (at[0] = 0; at[0] < t->shape[0]; at[0]++)
     for (at[1] = 0; at[1] < t->shape[1]; at[1]++) {
@@ -77,7 +98,10 @@ END_TEST
 START_TEST(aligned_and_unaligned_runs) {
   lun_cuda_host.reversed = _i;
   for (int64_t offset = 0; offset < 9; offset++)
-    for (int d = 0; d < LUN_NDTYPES; d++) compare((lun_dtype)d, (lun_dtype)d, 3, 16, DENSE, DENSE, offset);
+    for (int d = 0; d < LUN_NDTYPES; d++) {
+      compare((lun_dtype)d, (lun_dtype)d, 3, 16, DENSE, DENSE, offset);
+      compare((lun_dtype)d, (lun_dtype)d, 3, 15, DENSE, DENSE, offset);
+    }
   for (int64_t cols = 16; cols < 19; cols++)
     for (int64_t offset = 0; offset < 9; offset += 4) {
       compare(LUN_F32, LUN_BF16, 3, cols, DENSE, DENSE, offset);

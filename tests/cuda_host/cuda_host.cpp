@@ -114,25 +114,24 @@ void resume(int number) {
   go_on(&scheduler, &running->at_work);
 }
 
-/* Lanes that meet go on when each lane of their mask is there. False: they never will. */
-bool release_warps(const char *kernel, int n, bool *any) {
-  for (int w = 0; w < n; w += 32)
-    for (int l = 0; l < 32 && w + l < n; l++) {
-      thread &t = threads[(size_t)(w + l)];
-      if (t.where != at::warp) continue;
-      unsigned mask = t.meets.mask, there = 0;
-      for (int k = 0; k < 32 && w + k < n; k++) {
-        thread &o = threads[(size_t)(w + k)];
-        if (o.where == at::warp && o.meets.mask == mask) there |= 1u << k;
-      }
-      /* A mask may name lanes beyond the end of the block's last warp. */
-      unsigned exist = n - w >= 32 ? 0xffffffffu : (1u << (n - w)) - 1;
-      if (!(mask >> l & 1)) return fault(kernel, "a lane calls a warp function whose mask leaves it out", w + l);
-      if (there != (mask & exist)) continue;
-      for (int k = 0; k < 32 && w + k < n; k++)
-        if (there >> k & 1) threads[(size_t)(w + k)].where = at::ready;
-      *any = true;
+/* Lanes of the warp at w that meet go on when each lane of their mask is there. False: they never will. */
+bool release_warp(const char *kernel, int w, int n, bool *any) {
+  for (int l = 0; l < 32 && w + l < n; l++) {
+    thread &t = threads[(size_t)(w + l)];
+    if (t.where != at::warp) continue;
+    unsigned mask = t.meets.mask, there = 0;
+    for (int k = 0; k < 32 && w + k < n; k++) {
+      thread &o = threads[(size_t)(w + k)];
+      if (o.where == at::warp && o.meets.mask == mask) there |= 1u << k;
     }
+    /* A mask may name lanes beyond the end of the block's last warp. */
+    unsigned exist = n - w >= 32 ? 0xffffffffu : (1u << (n - w)) - 1;
+    if (!(mask >> l & 1)) return fault(kernel, "a lane calls a warp function whose mask leaves it out", w + l);
+    if (there != (mask & exist)) continue;
+    for (int k = 0; k < 32 && w + k < n; k++)
+      if (there >> k & 1) threads[(size_t)(w + k)].where = at::ready;
+    *any = true;
+  }
   return true;
 }
 
@@ -140,21 +139,27 @@ bool run_block(const char *kernel, int n) {
   for (int i = 0; i < n; i++) prepare(threads[(size_t)i], i);
   count = n;
   begun = 0;
+  int warps = (n + 31) / 32;
   for (alive = n; alive;) {
-    for (int i = 0; i < n; i++) {
-      int number = in_order(i);
-      at where = threads[(size_t)number].where;
-      if (where == at::fresh) {
-        begun = i + 1;
-        begin(number);
-      } else if (where != at::ready)
-        continue;
-      resume(number);
+    /* A warp goes on to the next barrier before another one begins: shuffles hold up no other warp. */
+    for (int k = 0; k < warps; k++) {
+      int w = (lun_cuda_host.reversed ? warps - 1 - k : k) * 32, end = w + 32 < n ? w + 32 : n;
+      for (bool any = true; any;) {
+        for (int i = w; i < end; i++) {
+          int number = lun_cuda_host.reversed ? w + end - 1 - i : i;
+          at where = threads[(size_t)number].where;
+          if (where == at::fresh) {
+            begun = (lun_cuda_host.reversed ? n - 1 - number : number) + 1;
+            begin(number);
+          } else if (where != at::ready)
+            continue;
+          resume(number);
+        }
+        any = false;
+        if (!release_warp(kernel, w, n, &any)) return false;
+      }
     }
     if (!alive) break;
-    bool any = false;
-    if (!release_warps(kernel, n, &any)) return false;
-    if (any) continue;
     for (int i = 0; i < n; i++) {
       if (threads[(size_t)i].where == at::warp) return fault(kernel, "waits for lanes of its warp that do not come", i);
       if (threads[(size_t)i].where == at::done) return fault(kernel, "has ended while others wait at a barrier", i);

@@ -8,6 +8,8 @@
 #include "graphs.h"
 #include "kernels.h"
 #include "opcheck.h"
+#include "harness.h"
+#include "sample.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -136,9 +138,30 @@ static Suite *suite_emulation(void) {
 
 static bool passed_on; /* a kernel answered LUN_EUNSUPPORTED, and the CPU's ran in its place */
 
+typedef struct {
+  int arg, at; /* arg: from 1; 0: nothing */
+  double value;
+} spoiled;
+static spoiled spoil; /* what the kernels find in an argument that the shape function has seen to be right */
+
+/* Puts the value of `spoil` into the argument and returns what was there. */
+static double exchanged(lun_call *call_, double value) {
+  const lun_tensor *t = call_->arg[spoil.arg - 1].t;
+  if (t->dtype == LUN_I64) {
+    int64_t *p = (int64_t *)t->storage->data + t->offset + spoil.at, was = *p;
+    *p = (int64_t)value;
+    return (double)was;
+  }
+  float *p = (float *)t->storage->data + t->offset + spoil.at, was = *p;
+  *p = (float)value;
+  return (double)was;
+}
+
 #define KERNEL(op)                                                                                                     \
   static int watched_##op(lun_call *call_) {                                                                           \
+    double was = spoil.arg ? exchanged(call_, spoil.value) : 0;                                                        \
     int st = lun_cuda_##op(call_);                                                                                     \
+    if (spoil.arg) exchanged(call_, was);                                                                              \
     if (st == LUN_EUNSUPPORTED) passed_on = true;                                                                      \
     return st;                                                                                                         \
   }
@@ -154,6 +177,7 @@ enum { NKERNELS = sizeof kernels / sizeof *kernels - 1 };
 /* Of the table's checks those that say something about a kernel. */
 static const opcheck kernel_checks[] = {{"samples run", opcheck_samples_run},
                                         {"kernels agree with the reference", opcheck_engine},
+                                        {"kernels agree with the reference in f64", opcheck_engine_f64},
                                         {"gradients match finite differences", opcheck_gradient},
                                         {"layouts do not change results", opcheck_layouts},
                                         {"kernels stay inside their buffers", opcheck_buffers},
@@ -190,7 +214,9 @@ static const struct {
   const char *op, *text;
 } more[] = {
 #define SAMPLE(op, text) {#op, text},
+#define WRONG(op, text, arg, at, value, nans)
 #include "samples.def"
+#undef WRONG
 #undef SAMPLE
 };
 enum { NMORE = sizeof more / sizeof *more };
@@ -213,7 +239,9 @@ static void run_check(const opcheck *check, lun_context *with, const lun_op *op,
   for (int i = 0; i < NMORE; i++)
     if (!strcmp(more[i].op, op->name)) samples[n++] = more[i].text;
   samples[n] = NULL;
-  if (n && (check->run == opcheck_engine || check->run == opcheck_buffers)) check->run(with, &other, r);
+  if (n && (check->run == opcheck_engine || check->run == opcheck_engine_f64 || check->run == opcheck_buffers ||
+            check->run == opcheck_layouts))
+    check->run(with, &other, r);
 }
 
 static void kernel_passes(const lun_kernel *k, const opcheck *check) {
@@ -227,8 +255,9 @@ static void kernel_passes(const lun_kernel *k, const opcheck *check) {
   run_check(check, with, op, &r);
   harness_close(with);
   if (r.count) ck_abort_msg("%s: %d findings\n%s", check->claim, r.count, r.text);
-  bool nothing =
-      check->run == opcheck_gradient ? !lun_op_has_grad(op) : check->run == opcheck_bf16; /* not all take it */
+  bool nothing = check->run == opcheck_gradient
+                     ? !lun_op_has_grad(op)
+                     : check->run == opcheck_bf16 || check->run == opcheck_engine_f64; /* not all take it */
   bool idle = nothing || is_view(k->name);
   ck_assert_msg(idle || lun_cuda_host.launches > before, "%s: the kernel was never launched", k->name);
   ck_assert_msg(!passed_on, "%s: answered LUN_EUNSUPPORTED to a sample", k->name);
@@ -251,6 +280,80 @@ START_TEST(kernel_and_check_with_dnn) {
 }
 END_TEST
 
+/* ---- what the host refuses and a kernel cannot: positions and labels out of range, scores that are NaN ---- */
+
+static const struct {
+  const char *op, *text;
+  int arg, at;
+  double value;
+  int nans;
+} wrong[] = {
+#define SAMPLE(op, text)
+#define WRONG(op, text, arg, at, value, nans) {#op, text, arg, at, value, nans},
+#include "samples.def"
+#undef WRONG
+#undef SAMPLE
+};
+enum { NWRONG = sizeof wrong / sizeof *wrong };
+
+static int nans_of(const values *v) {
+  int n = 0;
+  for (int i = 0; i < v->n; i++)
+    for (int64_t j = 0; j < v->v[i].n; j++) n += v->v[i].v[j] != v->v[i].v[j];
+  return n;
+}
+
+START_TEST(wrong_numbers) {
+  report r = {0};
+  sample s;
+  values v;
+  sample_options o = {.real = LUN_F32};
+  lun_context *with = harness_open(NULL, NULL);
+  luni_register_kernels(with, LUN_CPU, kernels);
+  ck_assert_int_eq(sample_make(with, lun_op_find(with, wrong[_i].op), wrong[_i].text, &o, &s), LUN_OK);
+  spoil = (spoiled){wrong[_i].arg + 1, wrong[_i].at, wrong[_i].value};
+  int st = harness_run(&s, wrong[_i].text, RUN_TABLE, 0xA5, &v, &r);
+  if (wrong[_i].nans < 0)
+    ck_assert_int_eq(st, LUN_ENAN);
+  else {
+    ck_assert_msg(st == LUN_OK, "%s [%s]: %s", wrong[_i].op, wrong[_i].text, lun_message(with));
+    ck_assert_msg(nans_of(&v) == wrong[_i].nans, "%s [%s]: %d NaN, %d expected", wrong[_i].op, wrong[_i].text,
+                  nans_of(&v), wrong[_i].nans);
+  }
+  ck_assert_msg(r.count == 0, "%s", r.text);
+  harness_values_free(&v);
+  sample_free(&s);
+  harness_close(with);
+}
+END_TEST
+
+/* A sum of all of dx is that of the rows of dy whose positions are right. */
+START_TEST(index_add_leaves_wrong_positions_out) {
+  report r = {0};
+  sample s;
+  values v;
+  sample_options o = {.real = LUN_F64};
+  const char *text =
+      _i ? "dy=normal[70] axis=0 positions=pos5[70] size=5" : "dy=normal[20] axis=0 positions=pos5[20] size=5";
+  lun_context *with = harness_open(NULL, NULL);
+  luni_register_kernels(with, LUN_CPU, kernels);
+  ck_assert_int_eq(sample_make(with, lun_op_find(with, "index_add"), text, &o, &s), LUN_OK);
+  spoil = (spoiled){3, 11, 6};
+  ck_assert_int_eq(harness_run(&s, text, RUN_TABLE, 0xA5, &v, &r), LUN_OK);
+  double want[5] = {0};
+  for (int64_t i = 0; i < lun_numel(s.tensor[1].t); i++) {
+    double y, p;
+    lun_get(s.tensor[0].t, &i, &y);
+    lun_get(s.tensor[1].t, &i, &p);
+    if (i != 11) want[(int)p - 1] += y;
+  }
+  for (int k = 0; k < 5; k++) ck_assert_double_eq_tol(v.v[0].v[k], want[k], 1e-12);
+  harness_values_free(&v);
+  sample_free(&s);
+  harness_close(with);
+}
+END_TEST
+
 static Suite *suite_kernels(void) {
   Suite *s = suite_create("kernels");
   for (int i = 0; i < NCHECKS; i++) {
@@ -264,6 +367,11 @@ static Suite *suite_kernels(void) {
     }
     suite_add_tcase(s, t);
   }
+  TCase *t = tcase_create("wrong numbers");
+  for (int i = 0; i < NWRONG; i++)
+    if (wanted(wrong[i].op)) tcase_add_loop_test(t, wrong_numbers, i, i + 1);
+  if (wanted("index_add")) tcase_add_loop_test(t, index_add_leaves_wrong_positions_out, 0, 2);
+  suite_add_tcase(s, t);
   return s;
 }
 

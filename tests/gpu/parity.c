@@ -13,7 +13,8 @@
 
 enum { CPU_RUN, DEVICE_RUN };
 
-#define SAMPLE(name, sample) {#name, sample},
+#define SAMPLE(name, sample)                      {#name, sample},
+#define WRONG(name, sample, arg, at, value, nans) /* the host refuses those */
 static const struct more {
   const char *op, *text;
 } branches[] =
@@ -24,6 +25,7 @@ static const struct more {
 #include "samples.def"
 };
 #undef SAMPLE
+#undef WRONG
 
 /* Moves a sample's tensors to the device, each with the whole storage around it. */
 static int to_device(sample *s) {

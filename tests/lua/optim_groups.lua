@@ -137,6 +137,16 @@ t.case("a recipe's mistakes in groups", function()
   says("{ kind = 'lars', lr = 1, trust = 'updated' }", "unknown value 'updated' (did you mean 'update'?)")
 end)
 
+t.case("clipped LARS at rate 0, where a warm-up begins, is the limit of small rates: plain momentum", function()
+  local function buffer(lr)
+    local w, g, b = lunette.tensor{{1, 2}, {3, 4}}:clone(), lunette.full({2, 2}, 0.5), lunette.zeros(2, 2)
+    lunette.ops.lars_step({w}, {g}, {b}, {lr = lr, eta = 0.02, clip = true})
+    return b:totable()
+  end
+  t.equal(buffer(0), {{0.5, 0.5}, {0.5, 0.5}})
+  t.equal(buffer(1e-9), buffer(0))
+end)
+
 t.case("a step frees the gradients, without waiting for the collector", function()
   local net = lunette.nn.Linear(64, 64)
   local opt = lunette.optim.sgd{params = net:named_parameters(), lr = 0.1, groups = {{max_ndim = 1, weight_decay = 0}}}

@@ -79,6 +79,7 @@ for _, row in ipairs(lunette.ssl.methods) do
     local x = lunette.zeros(1, 3, 8, 8)
     t.raises(function() method:loss{x, x} end, "ssl." .. name .. ": a batch needs at least 2 images, got 1: ")
     t.raises(function() method:loss{x} end, "views, got 1")
+    t.raises(function() method:loss{lunette.zeros(4, 3, 8, 8), lunette.zeros(5, 3, 8, 8)} end, "view 1 has 4 images, view 2 has 5")
     if not row.multicrop then t.raises(function() method:loss{x, x, x} end, "needs 2 views, got 3") end
     t.raises(function() ssl.method(name, {projecter = {8}}) end, "unknown option 'projecter' (did you mean 'projector'?)")
     t.raises(function() ssl.method(name, {projector = {8, 0.5}}) end, "ssl." .. name .. ": projector must be a list of whole numbers")

@@ -59,6 +59,30 @@ function paired.bootstrap(before, after, options)
     n = n, gained = gained, lost = lost }
 end
 
+--- The same where every sample was judged several times, such as by encoders of several seeds: `before` and `after` are lists of
+-- strings, string k of each from the same seed. Samples are resampled with all of their flags: those of one sample are no
+-- independent witnesses. Returns {difference, low, high, n}; nil and a reason where the strings do not match.
+function paired.bootstrap_groups(before, after, options)
+  local n, sum = #before[1], {}
+  if n == 0 or #before ~= #after then return nil, "no flags per sample" end
+  for i = 1, n do sum[i] = 0 end
+  for k = 1, #before do
+    if #before[k] ~= n or #after[k] ~= n then return nil, ("different numbers of samples: %d and %d"):format(#before[k], #after[k]) end
+    for i = 1, n do sum[i] = sum[i] + after[k]:byte(i) - before[k]:byte(i) end
+  end
+  local uniform, draws = generator(options and options.seed or 1), {}
+  local function mean_of(pick)
+    local total = 0
+    for i = 1, n do total = total + sum[pick(i)] end
+    return total / (n * #before)
+  end
+  for r = 1, options and options.replicates or 2000 do
+    draws[r] = mean_of(function() return math.ceil(uniform() * n) end)
+  end
+  table.sort(draws)
+  return { difference = mean_of(function(i) return i end), low = quantile(draws, 0.025), high = quantile(draws, 0.975), n = n }
+end
+
 --- after - before from the two accuracies and their own intervals (Newcombe 1998, method 10): for samples that
 -- cannot be paired; wider than the paired interval. nil where a figure is missing.
 function paired.newcombe(before, after)

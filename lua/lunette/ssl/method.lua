@@ -51,6 +51,10 @@ function Method:batch_of(views, most)
     error(("%s: the loss needs %s views, got %s"):format(who, most and "2 or more" or "2", got), 3)
   end
   local n = views[1]:shape()[1]
+  for v = 2, #views do
+    local other = views[v]:shape()[1]
+    if other ~= n then error(("%s: view 1 has %d images, view %d has %d; row i of every view must be image i"):format(who, n, v, other), 3) end
+  end
   if n < 2 then error(("%s: a batch needs at least 2 images, got %d: %s"):format(who, n, self.needs_others), 3) end
   return n
 end

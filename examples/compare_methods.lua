@@ -6,8 +6,9 @@
 -- PATH holds cifar10/ with the official .bin files: 10,000 images to learn from, test_batch.bin and heldout_batch.bin to test
 -- on.
 -- Each method is one recipe in a run directory DIR/METHOD-SEED, so that an interrupted comparison goes on where it stopped;
--- the table is printed and written to DIR/table.md; two processes with other methods may share DIR. `more` epochs of fine-tuning follow, once as before and once with the
--- regularizer: only the difference of those two is what the regularizer does, the rest is longer training.
+-- the table is printed and written to DIR/table.md; two processes with other methods may share DIR. `more` epochs of fine-tuning
+-- follow, once as before and once with the regularizer: only the difference of those two is what the regularizer does, the rest is
+-- longer training.
 -- Tests run this with: --data-root DATA --methods simclr,moco --epochs 1 --more 1 --width 4 --batch 16 --out DATA/compare
 local lunette = require "lunette"
 local paired = require "lunette.report.paired"

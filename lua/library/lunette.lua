@@ -429,7 +429,7 @@ function lunette.flush_memory(device) end
 ---@param device? "cpu"|"cuda" which
 function lunette.synchronize(device) end
 
---- Calls f; what it launches on a GPU is submitted together, as CUDA graphs: one for every stretch in which nothing is copied between host and device. Results are the same. Worth it for what is called again and again with the same shapes: lunette.train does it for every step.
+--- Calls f; what it launches on a GPU is submitted together, as CUDA graphs of up to 64 launches; where something is copied between host and device another begins. Results are the same. Worth it for what is called again and again with the same shapes: lunette.train does it for every step.
 --- ```lua
 --- print(lunette.device_step(function(x) return x + 1 end, 1))
 --- ```

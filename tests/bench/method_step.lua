@@ -95,8 +95,8 @@ local function bench(name)
     if i > WARM then times[#times + 1] = took end
   end
   local seconds, spread = support.median(times)
-  local row = {bench = "method_step", case = name, precision = precision, batch = BATCH, unit = "views/s", better = "higher", value = 2 * BATCH / seconds,
-    spread = 2 * BATCH * spread / seconds ^ 2, threads = lunette.threads()}
+  local row = {bench = "method_step", case = name, precision = precision, batch = BATCH, unit = "views/s", better = "higher",
+    value = 2 * BATCH / seconds, spread = 2 * BATCH * spread / seconds ^ 2, threads = lunette.threads()}
   local parts, costly = parts_of(method, optimizer, views)
   local whole = 0
   for _, s in pairs(parts) do whole = whole + s end

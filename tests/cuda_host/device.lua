@@ -284,11 +284,11 @@ case("a data set that leaves no room on the device stays on the host, and its ba
   local none
   none, where = batches(bytes // 2)
   t.equal(where, "cpu")
-  local near
-  near, where = batches()
+  local there
+  there, where = batches()
   t.equal(where, "cuda")
-  t.equal(#near, 12)
-  for i, it in ipairs(near) do
+  t.equal(#there, 12)
+  for i, it in ipairs(there) do
     if type(it) == "string" then
       t.ok(it == far[i] and it == none[i], i)
     else -- the CPU sums pixels in another order

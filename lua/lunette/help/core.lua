@@ -77,8 +77,8 @@ return {
     args = { { "device", "\"cpu\"|\"cuda\" = \"cpu\"", "which" } }, returns = {}, fails = "lunette.synchronize(\"tpu\")",
     example = "lunette.synchronize()" },
   { name = "device_step", doc = "Calls f; what it launches on a GPU is submitted together, as CUDA graphs of up to 64 launches; where "
-      .. "something is copied between host and device another begins. Results are the same. Worth it for what is called again and again with the same "
-      .. "shapes: lunette.train does it for every step.",
+      .. "something is copied between host and device another begins. Results are the same. "
+      .. "Worth it for what is called again and again with the same shapes: lunette.train does it for every step.",
     args = { { "f", "function", "to call" }, { "...", "any", "its arguments" } }, returns = { { "any...", "what f returns" } },
     fails = "lunette.device_step(1)", example = "print(lunette.device_step(function(x) return x + 1 end, 1))" },
   { name = "device_graphs", doc = "Counters of lunette.device_step: steps so far; graphs launched, of them made new and updated from the "

@@ -53,7 +53,9 @@ function Method:batch_of(views, most)
   local n = views[1]:shape()[1]
   for v = 2, #views do
     local other = views[v]:shape()[1]
-    if other ~= n then error(("%s: view 1 has %d images, view %d has %d; row i of every view must be image i"):format(who, n, v, other), 3) end
+    if other ~= n then
+      error(("%s: view 1 has %d images, view %d has %d; row i of every view must be image i"):format(who, n, v, other), 3)
+    end
   end
   if n < 2 then error(("%s: a batch needs at least 2 images, got %d: %s"):format(who, n, self.needs_others), 3) end
   return n

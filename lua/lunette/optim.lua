@@ -31,6 +31,25 @@ local kinds = {
 -- What every kind takes beside the options of its op.
 local shared = {params = true, lr = true, groups = true, decay_1d = true, clip_norm = true, clip_each = true}
 
+-- Option -> what it must be, in words, and whether it is.
+local function not_negative(v) return v >= 0 end
+local function decay_rate(v) return v >= 0 and v < 1 end
+local ranges = {
+  lr = {"a number of 0 or more", not_negative}, weight_decay = {"a number of 0 or more", not_negative},
+  eta = {"a number of 0 or more", not_negative}, eps = {"a number of 0 or more", not_negative},
+  momentum = {"a number from 0 to below 1", decay_rate}, beta1 = {"a number from 0 to below 1", decay_rate},
+  beta2 = {"a number from 0 to below 1", decay_rate}, clip_norm = {"a number above 0", function(v) return v > 0 end},
+}
+
+local function check_ranges(who, given)
+  for key, range in pairs(ranges) do
+    local v = given[key]
+    if v and not (math.type(v) and range[2](v)) then
+      error(("%s: %s must be %s, got %s"):format(who, key, range[1], tostring(v)), 4)
+    end
+  end
+end
+
 local function new(kind, given)
   local spec, who = kinds[kind], "optim." .. kind
   local allowed = {}
@@ -40,10 +59,8 @@ local function new(kind, given)
   if type(given.params) ~= "table" or #given.params == 0 then
     error(who .. ": params must be a list of parameters, e.g. net:named_parameters()", 3)
   end
-  if math.type(given.lr) == nil then error(who .. ": lr must be a number", 3) end
-  if given.clip_norm and not (math.type(given.clip_norm) and given.clip_norm > 0) then
-    error(who .. ": clip_norm must be a number above 0", 3)
-  end
+  if not given.lr then error(who .. ": lr must be a number", 3) end
+  check_ranges(who, given)
   local self = setmetatable({kind = kind, op = lunette.ops[spec.op], lr = given.lr, settings = {}, steps = 0, taken = {},
                              names = {}, params = {}, buffers = {}, clip_norm = given.clip_norm,
                              clip_each = given.clip_each or false}, Optimizer)

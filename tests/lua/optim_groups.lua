@@ -147,6 +147,21 @@ t.case("clipped LARS at rate 0, where a warm-up begins, is the limit of small ra
   t.equal(buffer(1e-9), buffer(0))
 end)
 
+t.case("options that would make a step diverge or go up are refused", function()
+  local function refuses(kind, options, text)
+    options.params, options.lr = lunette.nn.Linear(2, 2):named_parameters(), options.lr or 0.1
+    t.raises(function() lunette.optim[kind](options) end, text)
+  end
+  refuses("sgd", {lr = -0.1}, "optim.sgd: lr must be a number of 0 or more, got -0.1")
+  refuses("sgd", {momentum = 1}, "momentum must be a number from 0 to below 1, got 1")
+  refuses("adamw", {beta1 = 1}, "beta1 must be a number from 0 to below 1, got 1")
+  refuses("adamw", {weight_decay = -1}, "weight_decay must be a number of 0 or more, got -1")
+  refuses("lars", {eta = 0 / 0}, "eta must be a number of 0 or more")
+  refuses("sgd", {clip_norm = 0}, "clip_norm must be a number above 0, got 0")
+  local text = tostring(select(2, recipe.from_text(RECIPE:format "{ kind = 'adamw', lr = 1, betas = { 1, 0.9 } }", "r.lua")))
+  t.contains(text, "'stages.pretrain.optim.betas[1]' must be at most 0.999999")
+end)
+
 t.case("a step frees the gradients, without waiting for the collector", function()
   local net = lunette.nn.Linear(64, 64)
   local opt = lunette.optim.sgd{params = net:named_parameters(), lr = 0.1, groups = {{max_ndim = 1, weight_decay = 0}}}

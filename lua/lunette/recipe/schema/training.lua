@@ -77,7 +77,7 @@ training.optim = t.variant {
       fields = optimizer {
         lr = learning_rate(),
         betas = t.list {
-          of = t.number { min = 0, max = 1, doc = "decay rate" },
+          of = t.number { min = 0, max = 0.999999, doc = "decay rate" },
           min_items = 2,
           max_items = 2,
           default = { 0.9, 0.999 },

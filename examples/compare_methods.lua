@@ -39,20 +39,17 @@ local methods = {
 
 local options = {["data-root"] = false, out = "runs/compare_methods", methods = false, epochs = "6", seeds = "1", width = "32",
                  more = "1", size = "16", batch = "64", threads = lunette.threads()}
-local i = 1
-while arg[i] do
-  local name = arg[i]:match "^%-%-(.+)$"
-  if options[name or ""] == nil or not arg[i + 1] then
-    io.stderr:write("compare_methods: unknown option or missing value: ", arg[i], "; see the head of this file\n")
-    os.exit(2)
-  end
-  options[name], i = arg[i + 1], i + 2
-end
-
 local function wrong(...)
   io.stderr:write("compare_methods: ", ...)
   io.stderr:write("; see the head of this file\n")
   os.exit(2)
+end
+
+local i = 1
+while arg[i] do
+  local name = arg[i]:match "^%-%-(.+)$"
+  if options[name or ""] == nil or not arg[i + 1] then wrong("unknown option or missing value: ", arg[i]) end
+  options[name], i = arg[i + 1], i + 2
 end
 
 for _, name in ipairs{"epochs", "seeds", "width", "more", "size", "batch", "threads"} do

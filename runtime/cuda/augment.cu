@@ -123,7 +123,7 @@ template <class S, class Y> static int augment_as(lun_call *c) {
   v.w = (int)x->shape[3];
   int64_t plane = 3 * (int64_t)v.size * v.size, work = lun_resize_floats(IMAGE_BICUBIC, 3, v.h, v.w, v.size, v.size);
   v.each = plane + (work > plane ? work : plane);
-  int64_t bytes = v.each * (int64_t)sizeof(float), blocks = v.n < LUN_MOST_BLOCKS ? v.n : LUN_MOST_BLOCKS;
+  int64_t bytes = v.each * (int64_t)sizeof(float), blocks = lun_cuda_grid(v.n);
   size_t shared = FRONT + (size_t)bytes;
   lun_tensor *memory = NULL;
   if (shared > (48 << 10)) {

@@ -60,7 +60,7 @@ template <class S> static int resize_as(lun_call *c, const lun_tensor *box, int 
   v.filter = !strncmp(c->arg[at + 2].s, "bilinear", 8) ? IMAGE_BILINEAR : IMAGE_BICUBIC;
   v.clamp = c->arg[at + 3].b;
   v.each = lun_resize_floats(v.filter, v.channels, v.from_h, v.from_w, v.h, v.w);
-  int64_t bytes = v.each * (int64_t)sizeof(float), blocks = v.n < LUN_MOST_BLOCKS ? v.n : LUN_MOST_BLOCKS;
+  int64_t bytes = v.each * (int64_t)sizeof(float), blocks = lun_cuda_grid(v.n);
   size_t shared = (size_t)bytes;
   lun_tensor *memory = NULL;
   if (bytes > (48 << 10)) {

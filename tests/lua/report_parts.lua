@@ -55,6 +55,20 @@ t.case("the paired bootstrap agrees with the normal approximation", function()
   end
 end)
 
+t.case("samples that several seeds judged are resampled whole", function()
+  local a, b = pairs_of(1000, 150, 50)
+  local one, many = paired.bootstrap(a, b), paired.bootstrap_groups({a}, {b})
+  near(many.difference, one.difference, 1e-12)
+  near(many.low, one.low, 0.003)
+  near(many.high, one.high, 0.003)
+  local same = paired.bootstrap_groups({a, a, a}, {b, b, b}) -- three times the same says no more than once
+  t.equal({same.difference, same.low, same.high}, {many.difference, many.low, many.high})
+  local other = paired.bootstrap_groups({a, b}, {b, a}) -- what one seed gains on an image, the other loses
+  t.equal({other.difference, other.low, other.high}, {0, 0, 0})
+  t.equal(select(2, paired.bootstrap_groups({a}, {b .. "1"})), "different numbers of samples: 1000 and 1001")
+  t.equal(select(2, paired.bootstrap_groups({}, {})), "no flags per sample")
+end)
+
 t.case("the paired bootstrap repeats itself and turns round", function()
   local a, b = pairs_of(500, 60, 20)
   local one, two = paired.bootstrap(a, b), paired.bootstrap(a, b)

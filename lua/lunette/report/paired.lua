@@ -63,7 +63,7 @@ end
 -- strings, string k of each from the same seed. Samples are resampled with all of their flags: those of one sample are no
 -- independent witnesses. Returns {difference, low, high, n}; nil and a reason where the strings do not match.
 function paired.bootstrap_groups(before, after, options)
-  local n, sum = #before[1], {}
+  local n, sum = #(before[1] or ""), {}
   if n == 0 or #before ~= #after then return nil, "no flags per sample" end
   for i = 1, n do sum[i] = 0 end
   for k = 1, #before do

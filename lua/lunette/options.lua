@@ -21,4 +21,11 @@ function options.check(who, given, allowed, level)
   end
 end
 
+-- The option `limit` of data sets: how many images at most, or nil for all.
+function options.check_limit(who, limit, level)
+  if limit ~= nil and (math.type(limit) ~= "integer" or limit < 1) then
+    error(("%s: limit must be a whole number of images from 1 on, got %s"):format(who, tostring(limit)), (level or 1) + 2)
+  end
+end
+
 return options

@@ -51,6 +51,23 @@ t.case("CIFAR: broken files are named with what was expected and what came", fun
   t.raises(function() lunette.data.cifar10 { rot = dir } end, "did you mean 'root'")
 end)
 
+t.case("CIFAR: a limit keeps the first images, of as many files as it takes", function()
+  t.write(dir .. "/one.bin", record(3) .. record(9))
+  t.write(dir .. "/two.bin", record(0) .. record(5))
+  local files = { "one.bin", "two.bin" }
+  local function labels(limit, list) return lunette.data.cifar10 { root = dir, files = list or files, limit = limit }.labels:totable() end
+  t.equal(labels(1), { 4 })
+  t.equal(labels(2, { "one.bin", "absent.bin" }), { 4, 10 }, "what is not needed is not read")
+  t.equal(labels(3), { 4, 10, 1 })
+  t.equal(labels(9), { 4, 10, 1, 6 })
+  t.equal(lunette.data.cifar10({ root = dir, files = files, limit = 3 }).images[3][1][1][1], 0)
+  t.write(dir .. "/train.bin", record(77, 5) .. record(1, 2))
+  t.equal(lunette.data.cifar100({ root = dir, limit = 1 }).labels:totable(), { 78 })
+  t.raises(function() labels(3, { "one.bin", "absent.bin" }) end, "absent.bin: No such file")
+  t.raises(function() labels(0) end, "cifar10: limit must be a whole number of images from 1 on, got 0")
+  t.raises(function() labels(1.5) end, "from 1 on, got 1.5")
+end)
+
 t.case("real CIFAR-10", function()
   local f = io.open(shared .. "/cifar10/test_batch.bin", "rb")
   if not f then
@@ -90,6 +107,16 @@ t.case("STL-10: column-major pixels, labels from 1, splits without labels", func
   local both = lunette.data.stl10 { root = dir, split = "train+unlabeled" }
   t.equal({ both.n, both.labels }, { 3, nil })
   t.equal({ both.images[2][1][1][1], both.images[3][1][1][1] }, { 7, 90 })
+end)
+
+t.case("STL-10: a limit keeps the first images and their labels", function()
+  local function read(split, limit) return lunette.data.stl10 { root = dir, split = split, limit = limit } end
+  local one = read("train", 1)
+  t.equal({ one.n, one.images:shape()[1], one.labels:totable() }, { 1, 1, { 3 } })
+  local both = read("train+unlabeled", 2)
+  t.equal({ both.n, both.images[2][1][1][1] }, { 2, 7 })
+  t.equal({ read("train", 5).n, read("train+unlabeled", 3).images[3][1][1][1] }, { 2, 90 })
+  t.raises(function() read("train", -1) end, "stl10: limit must be a whole number")
 end)
 
 t.case("STL-10: more images than are read at once", function()

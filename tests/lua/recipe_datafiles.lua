@@ -55,6 +55,14 @@ t.case("STL-10: images and labels in files of their own", function()
   t.contains(problem(config_of "{ kind = 'stl10', path = 'stl' }"), "stages.pretrain.batch is 2, but 'd:train' has only 1 images")
 end)
 
+t.case("a limit bounds the images that are counted", function()
+  local d = "{ kind = 'stl10', path = 'stl', limit = %d }"
+  t.write(root .. "/stl/train_X.bin", (("\9"):rep(27648)):rep(3))
+  t.write(root .. "/stl/train_y.bin", "\1\1\1")
+  t.equal(problem(config_of(d:format(2))), "")
+  t.contains(problem(config_of(d:format(1))), "batch is 2, but 'd:train' has only 1 images")
+end)
+
 t.case("STL-10: images without labels can be learned from, not probed", function()
   local ok, message = pcall(config_of, "{ kind = 'stl10', path = 'stl' }", "unlabeled", "train+unlabeled")
   t.equal(ok, false)
@@ -79,6 +87,9 @@ t.case("a folder of pictures: classes, number, names and content", function()
   t.equal(record.d.files.train, { images = 3, bytes = 11, sha256 = sys.sha256(("ant/1.jpg %s\nant/2.JPEG %s\nbee/1.png %s\n"):format(
     sys.sha256 "one", sys.sha256 "two", sys.sha256 "three")) })
   t.equal(record.d.files.val.images, 2)
+  local _, first = problem(config_of("{ kind = 'folder', path = 'set', classes = { 'ant', 'bee' }, limit = 1 }", "train", "val"))
+  t.equal(first.d.files.train, { images = 2, bytes = 8, sha256 = sys.sha256(("ant/1.jpg %s\nbee/1.png %s\n"):format(sys.sha256 "one",
+    sys.sha256 "three")) }, "a limit is for each class, and the others are not read")
   write("train/bee/1.png", "other")
   local _, problems = datafiles.hash(config, root, record)
   t.contains(problems[1], "/set/train' is not the folder the run began with")

@@ -37,7 +37,15 @@ function kinds.cifar100.names(root)
   return names
 end
 
-local allowed = { root = true, split = true, files = true }
+local allowed = { root = true, split = true, files = true, limit = true }
+
+-- The file's bytes, to be closed; of its records the first `limit`, if not all.
+local function contents_of(path, record, limit)
+  if not limit then return io.read(path) end
+  local file <close>, message = _G.io.open(path, "rb")
+  if not file then error(message, 0) end
+  return file:read(limit * record) or ""
+end
 
 local function load(kind, o)
   local def = kinds[kind]
@@ -51,20 +59,27 @@ local function load(kind, o)
       near and (" (did you mean '" .. near .. "'?)") or ""), 3)
   end
   if type(files) ~= "table" or #files == 0 then error(("%s: files must be a list of file names"):format(kind), 3) end
-  local paths, contents = {}, {}
+  options.check_limit(kind, o.limit, 3)
+  local paths, contents, left = {}, {}, o.limit
+  local record = def.label_bytes + 3 * 32 * 32
   for i, file in ipairs(files) do
+    if left == 0 then break end
     paths[i] = o.root .. "/" .. file
-    contents[i] = io.read(paths[i])
+    contents[i] = contents_of(paths[i], record, left)
+    if left then left = left - #contents[i] // record end
   end
   local images, labels = io.cifar(paths, contents, def.label_bytes, def.classes)
-  for _, bytes in ipairs(contents) do bytes:free() end
+  for _, bytes in ipairs(contents) do
+    if type(bytes) ~= "string" then bytes:free() end
+  end
   return { name = kind, split = split, n = labels:shape()[1], images = images, labels = labels, classes = def.names(o.root), files = paths }
 end
 
---- cifar10{root =, split = "train"|"test"|"heldout", files = {...}}: files are names below root, read in this order.
+--- cifar10{root =, split = "train"|"test"|"heldout", files = {...}, limit =}: files are names below root, read in this order;
+--- limit keeps the first so many images of them.
 function cifar.cifar10(o) return load("cifar10", o) end
 
---- cifar100{root =, split = "train"|"test", files = {...}}: labels are the 100 fine ones.
+--- cifar100{root =, split = "train"|"test", files = {...}, limit =}: labels are the 100 fine ones.
 function cifar.cifar100(o) return load("cifar100", o) end
 
 return cifar

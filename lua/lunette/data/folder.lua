@@ -35,6 +35,7 @@ local function folder(o)
   options.check("folder", o, allowed)
   if type(o.root) ~= "string" then error("folder: root must be the folder that holds one folder per class", 2) end
   if o.classes ~= nil then check_classes(o.classes) end
+  options.check_limit("folder", o.limit)
   local size = o.size or 224
   if math.type(size) ~= "integer" or size < 1 then error("folder: size must be a whole number of pixels, got " .. tostring(size), 2) end
   local ok, classes, files = pcall(pictures.list, o.split and (o.root .. "/" .. o.split) or o.root, o)

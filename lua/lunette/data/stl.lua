@@ -34,24 +34,27 @@ local function opened(path)
   return file
 end
 
--- Fills images after the first `at`; returns how many there are now.
-local function read_images(path, images, at)
+-- Fills images after the first `at`, up to the `last`; returns how many there are now.
+local function read_images(path, images, at, last)
   local file <close> = opened(path)
-  for bytes in function() return file:read(block * image_bytes) end do
+  while at < last do
+    local bytes = file:read(math.min(block, last - at) * image_bytes)
+    if not bytes then break end
     io.stl(path, bytes, images, at)
     at = at + #bytes // image_bytes
   end
   return at
 end
 
-local function read_labels(path, count)
+-- The first `kept` of `count` labels.
+local function read_labels(path, count, kept)
   local file <close> = opened(path)
   local bytes = file:read("a")
   if #bytes ~= count then
     error(("stl10: %s: expected %d labels of one byte, one per image, got %d bytes"):format(path, count, #bytes), 0)
   end
   local labels = {}
-  for i = 1, count do
+  for i = 1, kept do
     labels[i] = bytes:byte(i)
     if labels[i] < 1 or labels[i] > #names then
       error(("stl10: %s: label %d (offset %d) is %d; expected 1..%d"):format(path, i, i - 1, labels[i], #names), 0)
@@ -60,10 +63,11 @@ local function read_labels(path, count)
   return lunette.tensor(labels, { dtype = "i64" })
 end
 
-local allowed = { root = true, split = true }
+local allowed = { root = true, split = true, limit = true }
 
---- stl10{root =, split = "train"|"test"|"unlabeled"|"train+unlabeled"}: images (n,3,96,96). Labels of the first two only;
---- the others have labels = nil. 5,000, 8,000 and 100,000 images: 27,648 bytes of memory each.
+--- stl10{root =, split = "train"|"test"|"unlabeled"|"train+unlabeled", limit =}: images (n,3,96,96), the first `limit` of them
+--- if given. Labels of the first two only; the others have labels = nil. 5,000, 8,000 and 100,000 images: 27,648 bytes of
+--- memory each.
 local function stl10(o)
   options.check("stl10", o, allowed)
   if type(o.root) ~= "string" then error("stl10: root must be the folder with the .bin files", 2) end
@@ -72,15 +76,17 @@ local function stl10(o)
     local near = options.suggest(tostring(o.split), splits)
     error(("stl10: unknown split '%s'%s"):format(tostring(o.split), near and (" (did you mean '" .. near .. "'?)") or ""), 2)
   end
-  local paths, n, at = {}, 0, 0
+  options.check_limit("stl10", o.limit)
+  local paths, total, at = {}, 0, 0
   for i, file in ipairs(split.images) do
     paths[i] = o.root .. "/" .. file
-    n = n + image_count(paths[i])
+    total = total + image_count(paths[i])
   end
+  local n = math.min(total, o.limit or total)
   -- Labels first: their mistakes show before the long read.
-  local labels = split.labels and read_labels(o.root .. "/" .. split.labels, n)
+  local labels = split.labels and read_labels(o.root .. "/" .. split.labels, total, n)
   local images = lunette.zeros(n, 96, 96, 3, { dtype = "u8" }):permute(1, 4, 2, 3)
-  for _, path in ipairs(paths) do at = read_images(path, images, at) end
+  for _, path in ipairs(paths) do at = read_images(path, images, at, n) end
   return { name = "stl10", split = o.split or "train", n = n, images = images, labels = labels or nil,
            classes = { table.unpack(names) }, files = paths }
 end

@@ -28,8 +28,8 @@ local function used_splits(config, set)
   return used
 end
 
---- list(config) -> {{set, split, file, relative, sha256 = expected or nil, classes}, ...} in a fixed order, each file once a
---- set. An entry with `folder` is a folder of pictures, of the `classes` the recipe names, if it does.
+--- list(config) -> {{set, split, file, relative, sha256 = expected or nil, pictures}, ...} in a fixed order, each file once a
+--- set. An entry with `folder` is a folder of pictures, those that pictures.list gives with the options `pictures`.
 function datafiles.list(config)
   local sets, result = {}, {}
   for set in pairs(config.data) do sets[#sets + 1] = set end
@@ -39,9 +39,9 @@ function datafiles.list(config)
     local kind, used = schema.data[spec.kind], used_splits(config, set)
     for _, split in ipairs(kind.splits) do
       if used[split] and kind.pictures then
-        local folder, classes = kind.pictures(spec, split)
+        local folder, options = kind.pictures(spec, split)
         result[#result + 1] = { set = set, split = split, file = folder, relative = load.join(spec.path, folder), folder = true,
-          classes = classes }
+          pictures = options }
       end
       for _, file in ipairs(used[split] and kind.files(spec, split) or {}) do
         if not seen[file] then
@@ -106,15 +106,22 @@ local function found(root, relative, kind)
   return path, info.size
 end
 
+--- images_in_files(spec, split, bytes_of) -> images of a split that is read from files with records; nil where bytes_of(file), the
+--- bytes of one of them, is.
+function datafiles.images_in_files(spec, split, bytes_of)
+  local kind, images = schema.data[spec.kind], 0
+  for _, file in ipairs(kind.files(spec, split)) do
+    local form, bytes = kind.record(file), bytes_of(file)
+    if not bytes then return nil end
+    if form.images then images = images + bytes // form.bytes end
+  end
+  return math.min(images, spec.limit or images)
+end
+
 -- Images of a split, of files that are on record.
 local function images_of(kind, spec, split, record)
   if kind.pictures then return record.files[kind.pictures(spec, split)].images end
-  local images = 0
-  for _, file in ipairs(kind.files(spec, split)) do
-    local form = kind.record(file)
-    if form.images then images = images + record.files[file].bytes // form.bytes end
-  end
-  return images
+  return datafiles.images_in_files(spec, split, function(file) return record.files[file].bytes end)
 end
 
 --- too_few(config, record) -> messages of the training stages whose batch is larger than their data.
@@ -150,7 +157,7 @@ end
 local function hash_folder(root, entry)
   local path, message = found(root, entry.relative, "directory")
   if not path then return nil, message end
-  local ok, classes, files = pcall(pictures.list, path, { classes = entry.classes })
+  local ok, classes, files = pcall(pictures.list, path, entry.pictures)
   if not ok then return nil, (tostring(classes):gsub("^folder: ", "")) end
   local lines, bytes, seen = {}, 0, {}
   for i, file in ipairs(files) do

@@ -76,7 +76,7 @@ end
 -- ---- what is read ----
 
 local function picture_count(path, entry)
-  local ok, _, files = pcall(pictures.list, path, { classes = entry.classes })
+  local ok, _, files = pcall(pictures.list, path, entry.pictures)
   if not ok then return nil end
   local bytes = 0
   for _, file in ipairs(files) do
@@ -113,11 +113,7 @@ function dryrun.reads(config, root)
   for set, spec in pairs(config.data) do
     local kind = schema.data[spec.kind]
     for _, split in ipairs(kind.record and kind.splits or {}) do
-      local images = 0
-      for _, file in ipairs(kind.files(spec, split)) do
-        local form, bytes = kind.record(file), of_file[set .. " " .. file]
-        if form.images then images = images and bytes and images + bytes // form.bytes end
-      end
+      local images = datafiles.images_in_files(spec, split, function(file) return of_file[set .. " " .. file] end)
       counts[set .. ":" .. split] = images and images > 0 and images or nil
     end
   end

@@ -25,7 +25,7 @@ end
 --- side(config, reference) -> height of its images in pixels
 function estimate.side(config, reference)
   local spec = config.data[reference:match("^[^:]*")]
-  return spec.size or (spec.kind == "stl10" and 96) or 32
+  return schema.data[spec.kind].side(spec)
 end
 
 local function pictures(n, side)

@@ -53,7 +53,7 @@ return {
   report = { compare = { "random_probe", "probe", "regularized_probe" } },
   -- Recipes whose method has more to make small add that.
   smoke = {
-    ["needs.memory_gb"] = 1, ["data.imagenet100.size"] = 32, ["model.width"] = 4,
+    ["needs.memory_gb"] = 1, ["data.imagenet100.size"] = 32, ["data.imagenet100.limit"] = 4, ["model.width"] = 4,
     ["random_probe.iterations"] = 5, ["random_probe.resamples"] = 20, ["pretrain.epochs"] = 1,
     ["pretrain.batch"] = 16, ["pretrain.size"] = 16, ["pretrain.schedule.warmup_epochs"] = 0,
     ["knn.resamples"] = 20, ["qscore.resamples"] = 20, ["regularized.epochs"] = 1,

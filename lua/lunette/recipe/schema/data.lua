@@ -1,10 +1,12 @@
 --- The kinds of data sets. A kind is {doc, fields, splits, count(spec, split), options(spec, split), ...}:
 ---   count                images of a split where the recipe alone tells
+---   side(spec)           height and width of the images, in pixels
 ---   options              what lunette.data[kind] is given beside root and split
 ---   files(spec, split)   paths below spec.path that a split reads, of the form that record(file) tells: {bytes = of a
 ---                        record, images = whether it holds one, label = position of its label byte, lowest and classes =
 ---                        the label's values}
----   pictures(spec, split)   for a folder with one subfolder per class instead: the folder below spec.path, and classes
+---   pictures(spec, split)   for a folder with one subfolder per class instead: the folder below spec.path, and the options of
+---                        lunette.data.pictures.list
 ---   unlabelled           splits without labels, by name
 
 local t = require "lunette.recipe.schema.types"
@@ -23,6 +25,7 @@ kinds.shapes = {
     seed = t.integer { min = 0, max = 2 ^ 53 // 1 | 0, doc = "seed of the images; without it, the recipe's" },
   },
   count = function(spec, split) return split == "train" and spec.n_train or spec.n_test end,
+  side = function(spec) return spec.size end,
   files = function() return {} end,
   options = function(spec, split)
     return { n = split == "train" and spec.n_train or spec.n_test, size = spec.size, classes = spec.classes,
@@ -31,6 +34,10 @@ kinds.shapes = {
 }
 
 local function unknown() return nil end
+
+local function limit(of)
+  return t.integer { min = 1, max = 10000000, doc = ("only the first so many images of each %s; without it, all"):format(of) }
+end
 
 local data_path = t.path { required = true, doc = "folder with the .bin files, below the data root" }
 
@@ -60,11 +67,13 @@ local function cifar(doc, files, label_bytes, classes)
       path = data_path,
       files = t.record { default = {}, doc = "which files make which split", fields = lists },
       sha256 = sha256,
+      limit = limit "split",
     },
     count = unknown,
+    side = function() return 32 end,
     files = function(spec, split) return spec.files[split] end,
     record = function() return record end,
-    options = function(spec, split) return { files = spec.files[split] } end,
+    options = function(spec, split) return { files = spec.files[split], limit = spec.limit } end,
   }
 end
 
@@ -89,14 +98,15 @@ kinds.stl10 = {
   doc = "STL-10 in the official binary form",
   splits = { "train", "test", "unlabeled", "train+unlabeled" },
   unlabelled = { unlabeled = true, ["train+unlabeled"] = true },
-  fields = { path = data_path, sha256 = sha256 },
+  fields = { path = data_path, sha256 = sha256, limit = limit "split" },
   count = unknown,
+  side = function() return 96 end,
   files = function(_, split) return stl10_files[split] end,
   record = function(file)
     if file:find("_y%.bin$") then return { bytes = 1, label = 1, lowest = 1, classes = 10 } end
     return { bytes = 3 * 96 * 96, images = true }
   end,
-  options = function() return {} end,
+  options = function(spec) return { limit = spec.limit } end,
 }
 
 kinds.folder = {
@@ -114,11 +124,13 @@ kinds.folder = {
       max_items = 10000,
       doc = "the subfolders that are the classes, in this order; without it, all",
     },
+    limit = limit "class",
   },
   count = unknown,
+  side = function(spec) return spec.size end,
   files = function() return {} end,
-  pictures = function(spec, split) return split, spec.classes end,
-  options = function(spec) return { size = spec.size, classes = spec.classes } end,
+  pictures = function(spec, split) return split, { classes = spec.classes, limit = spec.limit } end,
+  options = function(spec) return { size = spec.size, classes = spec.classes, limit = spec.limit } end,
 }
 
 return kinds

@@ -8,7 +8,7 @@
 #include "real.h"
 #include "sums.h"
 
-/* Unit rows u of q and v of k, and q's lengths; of every sample so far only the positive was seen. */
+/* Unit rows u of q and v of k, and q's lengths; see ops/ssl_moco_kernels.h for what is kept of every sample. */
 template <class T> struct state {
   T *u, *v, *norm, *pull, *positive, *top;
   double *sum;
@@ -31,14 +31,14 @@ static __global__ void LUN_WIDE info_nce_begin(const T *q, const T *k, state<T> 
       T x = q[j] / a, y = k[j] / b;
       w.u[j] = x;
       w.v[j] = y;
-      w.pull[j] = y;
+      w.pull[j] = 0;
       ab += x * y;
     }
     T s = (T)lun_block_reduce<lun_sum>((double)ab, 0.0, shared);
     if (threadIdx.x) continue;
     w.norm[i] = a;
     w.positive[i] = w.top[i] = s;
-    w.sum[i] = 1;
+    w.sum[i] = 0;
   }
 }
 
@@ -71,20 +71,22 @@ static __global__ void LUN_WIDE info_nce_block(T *s, state<T> w, int64_t n, int6
   }
 }
 
-/* each_i = top / t + log(sum) - positive / t; pull becomes that loss's gradient to the unit row, and then to q's. */
+/* each_i = log(sum + e) - (positive - top) / t, e the positive's; pull becomes that loss's gradient to the unit row, and
+** then to q's. */
 template <class T>
 static __global__ void LUN_WIDE info_nce_end(state<T> w, double *each, T *dq, int64_t n, int64_t d, double factor,
                                              T per_t) {
   LUN_SHARED(double, shared);
   for (int64_t i = blockIdx.x; i < n; i += gridDim.x) {
-    T scale = (T)(factor / (double)n) * per_t, share = (T)(1 / w.sum[i]), along = 0;
+    double below = (double)((w.top[i] - w.positive[i]) * per_t), all = w.sum[i] + exp(-below);
+    T scale = (T)(factor / (double)n) * per_t, share = (T)(1 / all), negatives = (T)(w.sum[i] / all), along = 0;
     for (int64_t j = i * d + threadIdx.x; j < (i + 1) * d; j += blockDim.x)
-      along += (w.pull[j] * share - w.v[j]) * scale * w.u[j];
+      along += (w.pull[j] * share - w.v[j] * negatives) * scale * w.u[j];
     along = (T)lun_block_reduce<lun_sum>((double)along, 0.0, shared);
     if (w.norm[i] <= (T)1e-12) along = 0;
     for (int64_t j = i * d + threadIdx.x; j < (i + 1) * d; j += blockDim.x)
-      dq[j] = ((w.pull[j] * share - w.v[j]) * scale - w.u[j] * along) / w.norm[i];
-    if (threadIdx.x == 0) each[i] = log(w.sum[i]) + (double)((w.top[i] - w.positive[i]) * per_t);
+      dq[j] = ((w.pull[j] * share - w.v[j] * negatives) * scale - w.u[j] * along) / w.norm[i];
+    if (threadIdx.x == 0) each[i] = below <= 0 ? log1p(w.sum[i]) : log(all) + below;
   }
 }
 

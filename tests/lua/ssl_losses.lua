@@ -32,6 +32,30 @@ t.case("a gradient arrives at one view where only one asks for it, scaled by wha
   end
 end)
 
+-- Where every positive is far above the negatives, its share of the softmax rounds to 1 in f32: what is left of the loss and of
+-- its gradient is the negatives' alone.
+t.case("contrastive losses stay exact as they go to 0", function()
+  local first = lunette.randn(64, 256, {seed = 1})
+  local second = first + lunette.randn(64, 256, {seed = 2}) * 0.1
+  local queue = lunette.randn(100, 256, {seed = 3}):normalize()
+  local function of(dtype, name)
+    local z1, z2 = first:detach():to(dtype), second:to(dtype)
+    z1.requires_grad = true
+    local arguments = name == "moco" and {z2, queue:to(dtype), {temperature = 0.07}} or {z2, {temperature = 0.07}}
+    local l = loss[name](z1, table.unpack(arguments))
+    l:backward()
+    return l:item(), z1.grad:to("f64")
+  end
+  for _, name in ipairs{"simclr", "moco", "mocov3"} do
+    local l, g = of("f32", name)
+    local expected, gradient = of("f64", name)
+    t.ok(expected < 1e-3, name .. ": the loss is nearly 0, " .. expected)
+    t.ok(math.abs(l / expected - 1) < 1e-4, ("%s: loss %.9g, exact %.9g"):format(name, l, expected))
+    local off = (g - gradient):abs():reshape(-1):max(1):item() / gradient:abs():reshape(-1):max(1):item()
+    t.ok(off < 2e-5, ("%s: the gradient is off by %.2g of its largest element"):format(name, off))
+  end
+end)
+
 t.case("a variance needs two samples", function()
   local one = lunette.zeros(1, 3)
   t.raises(function() loss.vicreg(one, one) end, "vicreg: z1 must hold at least two samples, for a variance, and one feature; got (1,3)")

@@ -230,7 +230,8 @@ static int fail_allocation(lua_State *L) {
 
 static int trace_nan(lua_State *L) {
   luaL_checktype(L, 1, LUA_TBOOLEAN);
-  lun_trace_nan(lunb_context(L), lua_toboolean(L, 1));
+  if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TBOOLEAN);
+  lun_trace_nan(lunb_context(L), lua_toboolean(L, 1), lua_toboolean(L, 2));
   return 0;
 }
 

@@ -111,11 +111,9 @@ local function update(self, batch, options)
   end
 end
 
--- Update every parameter that has a gradient, and free the gradients. lr: this step's learning rate, by default self.lr.
--- now: options of this step alone, e.g. {weight_decay = 0.1}; what a group sets for itself stays.
-function Optimizer:step(lr, now)
-  if now then options_of.check("optim." .. self.kind .. ": step", now, self.settings) end
-  local grads, gradient_of = {}, {} -- one handle of each gradient: freeing it is to free the memory
+-- The gradients, dense, in a list and by their parameters' positions; one handle of each: freeing it is to free the memory.
+local function gradients(self)
+  local grads, gradient_of = {}, {}
   for i, p in ipairs(self.params) do
     local g = p.grad
     if g and not g:is_dense() then -- a view, such as the gradient of a sum
@@ -124,11 +122,32 @@ function Optimizer:step(lr, now)
     end
     grads[#grads + 1], gradient_of[i] = g, g
   end
-  if #grads == 0 then error("optim." .. self.kind .. ": no parameter has a gradient; call loss:backward() first", 2) end
-  if self.clip_norm then
-    local norm <close> = lunette.ops.clip_grad_norm(grads, self.clip_norm, {each = self.clip_each})
-    self.grad_norm = norm:item()
-  end
+  if #grads == 0 then error("optim." .. self.kind .. ": no parameter has a gradient; call loss:backward() first", 3) end
+  return grads, gradient_of
+end
+
+local NO_CLIP = 1e300 -- no length is above it: the op then measures alone
+
+local function clip(self, grads)
+  local norm <close> = lunette.ops.clip_grad_norm(grads, self.clip_norm or NO_CLIP, {each = self.clip_each})
+  local length = norm:item()
+  if self.clip_norm then self.grad_norm, self.clipped = length, true end
+  return length
+end
+
+-- The Euclidean length of all gradients together, as a number; with clip_norm they are clipped, and the step that follows does not
+-- do it again.
+function Optimizer:clip_gradients()
+  return clip(self, (gradients(self)))
+end
+
+-- Update every parameter that has a gradient, and free the gradients. lr: this step's learning rate, by default self.lr.
+-- now: options of this step alone, e.g. {weight_decay = 0.1}; what a group sets for itself stays.
+function Optimizer:step(lr, now)
+  if now then options_of.check("optim." .. self.kind .. ": step", now, self.settings) end
+  local grads, gradient_of = gradients(self)
+  if self.clip_norm and not self.clipped then clip(self, grads) end
+  self.clipped = false
   self.steps = self.steps + 1
   for _, group in ipairs(self.groups) do
     local options = {}
@@ -144,6 +163,7 @@ end
 
 function Optimizer:zero_grad()
   for _, p in ipairs(self.params) do p.grad = nil end
+  self.clipped = false
 end
 
 -- Buffers by "PARAMETER.BUFFER" and the steps each parameter has taken, to be saved with a checkpoint; with `steps` they

@@ -25,35 +25,66 @@ local function broken_parameters(method)
   return #bad > 0 and ("%d parameters hold NaN or infinity, first %s"):format(#bad, bad[1]) or nil
 end
 
--- The first op that makes a NaN of these views, or the parameters that hold one already.
-local function explain_nan(method, views)
-  local broken = broken_parameters(method)
-  if broken then return broken .. ": an earlier step diverged" end
-  lunette.debug.trace_nan(true)
-  local ok, message = pcall(lunette.scope, method.loss, method, views)
+-- A step without what follows it: the loss, the regularizer's share of it if there is one, and what comes of the views.
+local function losses(t, views, epoch)
+  local loss, h, z = t.method:loss(views)
+  return loss, t.regularize and t.regularize(h, epoch) or nil, h, z
+end
+
+-- What the first op says whose output, in the loss of these views or its gradient, holds NaN, or if asked an infinity; or nil.
+local function traced(t, views, epoch, infinities)
+  lunette.debug.trace_nan(true, infinities)
+  local ok, message = pcall(lunette.scope, function()
+    local loss, extra = losses(t, views, epoch)
+    local total = extra and loss + extra or loss
+    total:backward()
+  end)
   lunette.debug.trace_nan(false)
-  return ok and "the loss itself" or (tostring(message):gsub("^%S*lunette/[%w_/]+%.lua:%d+: ", ""))
+  t.optimizer:zero_grad()
+  return not ok and (tostring(message):gsub("^%S*lunette/[%w_/]+%.lua:%d+: ", "")) or nil
+end
+
+-- Why a step's loss or gradient is not finite: parameters that are not already, or the first op whose output is not.
+local function explain(t, views, epoch, nan)
+  local broken = broken_parameters(t.method)
+  if broken then return broken .. ": an earlier step diverged" end
+  local first = nan and traced(t, views, epoch, false)
+  local infinite = traced(t, views, epoch, true)
+  if not first then return infinite or "no op shows it alone" end
+  local before = infinite and infinite ~= first:gsub(" holds NaN,", " holds NaN or infinity,")
+  return before and ("%s. Before it: %s"):format(first, infinite) or first
+end
+
+local function finite(x) return x - x == 0 end
+
+-- Raises where a step's loss or gradient is not finite. Parameters are as before the step.
+local function check_finite(t, what, value, batch, epoch)
+  if finite(value) then return end
+  t.optimizer:zero_grad()
+  local nan = value ~= value
+  fail{code = "nan", message = ("%s of epoch %d, batch %d is %s: %s"):format(what, epoch, batch.index, nan and "NaN" or "infinite",
+    explain(t, batch.views, epoch, nan))}
 end
 
 -- One step. Returns the loss and the regularizer's share of it, as numbers, and what the monitor saw.
 local function step(t, batch, lr, now, epoch)
-  local loss, extra, seen = lunette.scope(function()
-    local l, h, z = t.method:loss(batch.views)
-    local r = t.regularize and t.regularize(h, epoch)
-    local total = r and l + r or l
-    local seen = t.monitor and batch.index == t.loader.batches and t.monitor:observe(t.method, z, batch.views) or nil
+  local l, r, seen = lunette.scope(function()
+    local loss, extra, h, z = losses(t, batch.views, epoch)
+    local total = extra and loss + extra or loss
+    local figures = t.monitor and batch.index == t.loader.batches and t.monitor:observe(t.method, z, batch.views) or nil
     h:free()
     if z then z:free() end
     total:backward()
-    return l:item(), r and r:item() or nil, seen
+    return loss:detach(), extra and extra:detach() or nil, figures
   end)
-  local sum = loss + (extra or 0)
-  if sum ~= sum or sum == math.huge or sum == -math.huge then
-    t.optimizer:zero_grad()
-    fail{code = "nan", message = ("the loss of epoch %d, batch %d is %s: %s"):format(epoch, batch.index,
-      sum ~= sum and "NaN" or "infinite", explain_nan(t.method, batch.views))}
-  end
   t.method:before_update()
+  -- Gradients are measured before the loss is read: a device is waited for once.
+  local length = t.optimizer.clip_gradients and t.optimizer:clip_gradients() or 0
+  local loss, extra = l:item(), r and r:item() or nil
+  l:free()
+  if r then r:free() end
+  check_finite(t, "the loss", loss + (extra or 0), batch, epoch)
+  check_finite(t, "the gradient", length, batch, epoch)
   t.optimizer:step(lr, now)
   t.optimizer:zero_grad()
   lunette.scope(t.method.after_step, t.method)
@@ -81,7 +112,8 @@ end
 -- the rows of on_epoch and warns.
 -- progress: {epoch = finished epochs, batch = finished batches of the next one, step, loss_sum, extra_sum, seen = numbers by
 -- name where the next epoch's last batch is finished}.
--- Raises {code = "nan"} where the loss is not finite, {code = "interrupt", signal =} after on_interrupt.
+-- Raises {code = "nan"} where the loss or the gradient is not finite, with parameters as before that step, and
+-- {code = "interrupt", signal =} after on_interrupt.
 local function train(t)
   options_of.check("train", t, allowed)
   local p = t.start or {epoch = 0, batch = 0, step = 0, loss_sum = 0, extra_sum = 0}

@@ -43,7 +43,7 @@ struct lun_context {
   int threads;
   void *engine; /* what the CPU engine keeps between calls */
   /* tape */
-  bool grad_enabled, trace_nan;
+  bool grad_enabled, trace_nan, trace_infinities;
   uint64_t sequence;
   struct {
     bool on, backward; /* backward: inside lun_backward */

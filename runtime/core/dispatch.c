@@ -96,29 +96,30 @@ static int lay_out(lun_context *c, const luni_entry *e, lun_call *call, lun_tens
   return LUN_OK;
 }
 
-static bool host_has_nan(const lun_tensor *t) {
+static bool host_has_nan(const lun_tensor *t, bool infinities) {
   int64_t n = lun_numel(t);
   if (t->dtype == LUN_F32) {
     for (int64_t i = 0; i < n; i++)
-      if (lun_f32(t)[i] != lun_f32(t)[i]) return true;
+      if (infinities ? !isfinite(lun_f32(t)[i]) : isnan(lun_f32(t)[i])) return true;
   } else if (t->dtype == LUN_F64) {
     for (int64_t i = 0; i < n; i++)
-      if (lun_f64(t)[i] != lun_f64(t)[i]) return true;
+      if (infinities ? !isfinite(lun_f64(t)[i]) : isnan(lun_f64(t)[i])) return true;
   } else if (t->dtype == LUN_BF16) {
     for (int64_t i = 0; i < n; i++)
-      if ((lun_bf16(t)[i] & 0x7fff) > 0x7f80) return true;
+      if ((lun_bf16(t)[i] & 0x7fff) > (infinities ? 0x7f7f : 0x7f80)) return true;
   }
   return false;
 }
 
 static int has_nan(lun_call *call, lun_tensor *t, bool *out) {
+  bool infinities = call->ctx->trace_infinities;
   *out = false;
   if (!t->storage || lun_numel(t) == 0) return LUN_OK;
   /* Outputs of kernels are dense; views of NaN-free storage are NaN-free. */
   if (!lun_is_dense(t) && !lun_is_dense_image(t)) return LUN_OK;
   if (t->dtype != LUN_F32 && t->dtype != LUN_F64 && t->dtype != LUN_BF16) return LUN_OK;
-  if (t->device != LUN_CPU) return call->ctx->loaded[t->device].backend->has_nan(call, t, out);
-  *out = host_has_nan(t);
+  if (t->device != LUN_CPU) return call->ctx->loaded[t->device].backend->has_nan(call, t, infinities, out);
+  *out = host_has_nan(t, infinities);
   return LUN_OK;
 }
 
@@ -128,8 +129,9 @@ static int trace_nan(lun_context *c, const luni_entry *e, lun_call *call) {
     char s[128];
     if (call->out[k]) LUN_TRY(has_nan(call, call->out[k], &found));
     if (found)
-      return lun_fail(c, LUN_ENAN, "%s: output %s %s holds NaN, and it is the first op that made one", e->row->name,
-                      e->sig.out_name[k], lun_shape_text(call->out[k]->ndim, call->out[k]->shape, s, sizeof s));
+      return lun_fail(c, LUN_ENAN, "%s: output %s %s holds NaN%s, and it is the first op that made one", e->row->name,
+                      e->sig.out_name[k], lun_shape_text(call->out[k]->ndim, call->out[k]->shape, s, sizeof s),
+                      c->trace_infinities ? " or infinity" : "");
   }
   return LUN_OK;
 }

@@ -383,7 +383,11 @@ bool lun_enable_grad(lun_context *c, bool on) {
   return was;
 }
 
-void lun_trace_nan(lun_context *c, bool on) { c->trace_nan = on; }
+void lun_trace_nan(lun_context *c, bool on, bool infinities) {
+  c->trace_nan = on;
+  c->trace_infinities = on && infinities;
+}
+
 void lun_set_threads(lun_context *c, int n) { c->threads = n < 1 ? 1 : n; }
 int lun_threads(const lun_context *c) { return c->threads; }
 const char *lun_isa(const lun_context *c) { return c->isa; }

@@ -112,8 +112,9 @@ bool lun_is_leaf(const lun_tensor *t);
 int lun_backward(lun_tensor *t, lun_tensor *seed, bool keep_graph);
 bool lun_grad_enabled(const lun_context *c);
 bool lun_enable_grad(lun_context *c, bool on); /* returns what it was */
-/* When on, every op's outputs are searched for NaN and the first op with one fails with LUN_ENAN, naming itself. */
-void lun_trace_nan(lun_context *c, bool on);
+/* When on, every op's outputs are searched for NaN, with infinities also for those, and the first op with one fails with
+** LUN_ENAN, naming itself. */
+void lun_trace_nan(lun_context *c, bool on, bool infinities);
 
 /* ---- ops ---- */
 typedef enum {

@@ -43,7 +43,8 @@ typedef struct {
   void (*close)(lun_context *c); /* frees what open and the calls since have made */
   int64_t (*cached)(const lun_context *c);
   void (*flush)(lun_context *c);
-  int (*has_nan)(lun_call *c, lun_tensor *t, bool *out);    /* t: dense, floating */
+  /* t: dense, floating; infinities: they count as well */
+  int (*has_nan)(lun_call *c, lun_tensor *t, bool infinities, bool *out);
   void (*describe)(lun_context *c, char *buf, size_t size); /* lines of "name: text" */
   int (*step_begin)(lun_context *c);                        /* this and the two below: all or none */
   int (*step_end)(lun_context *c);

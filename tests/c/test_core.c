@@ -312,13 +312,33 @@ START_TEST(every_instruction_set_can_be_asked_for) {
 }
 END_TEST
 
+START_TEST(nan_trace_finds_infinities_if_asked) {
+  const lun_dtype dtypes[] = {LUN_F32, LUN_F64, LUN_BF16};
+  for (int i = 0; i < 3; i++)
+    for (int sign = -1; sign <= 1; sign += 2) {
+      lun_tensor *a = iota(dtypes[i], 1, (int64_t[]){3}), *y;
+      lun_trace_nan(c, true, true);
+      OK(lun_do(c, "clone", &y, "t", a));
+      lun_release(y);
+      OK(lun_set(a, (int64_t[]){2}, sign * INFINITY));
+      ck_assert_int_eq(lun_do(c, "clone", &y, "t", a), LUN_ENAN);
+      ck_assert_ptr_nonnull(strstr(lun_message(c), "clone: output y (3) holds NaN or infinity,"));
+      lun_trace_nan(c, true, false);
+      OK(lun_do(c, "clone", &y, "t", a));
+      lun_release(y);
+      lun_trace_nan(c, false, false);
+      lun_release(a);
+    }
+}
+END_TEST
+
 START_TEST(nan_trace_names_the_op_that_made_it) {
   lun_tensor *a = iota(LUN_F32, 1, (int64_t[]){3}), *y;
   OK(lun_set(a, (int64_t[]){1}, NAN));
-  lun_trace_nan(c, true);
+  lun_trace_nan(c, true, false);
   ck_assert_int_eq(lun_do(c, "clone", &y, "t", a), LUN_ENAN);
-  ck_assert_ptr_nonnull(strstr(lun_message(c), "clone: output y"));
-  lun_trace_nan(c, false);
+  ck_assert_ptr_nonnull(strstr(lun_message(c), "clone: output y (3) holds NaN,"));
+  lun_trace_nan(c, false, false);
   lun_release(a);
 }
 END_TEST
@@ -347,6 +367,7 @@ Suite *suite_core(void) {
   tcase_add_test(t, dtypes_parse_by_both_names);
   tcase_add_test(t, every_instruction_set_can_be_asked_for);
   tcase_add_test(t, nan_trace_names_the_op_that_made_it);
+  tcase_add_test(t, nan_trace_finds_infinities_if_asked);
   suite_add_tcase(s, t);
   return s;
 }

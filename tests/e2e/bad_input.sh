@@ -207,6 +207,27 @@ raises "a script whose training diverges" 5 "*the loss of epoch 1, batch 2 is Na
                                      augment = lunette.augment{preset = "symmetric"}}
   lunette.train{method = method, loader = loader, epochs = 2, optimizer = lunette.optim.sgd{params = method:named_parameters(), lr = 1e30}}'
 
+# A step whose loss gets `extra`, of the representations h and a parameter; parameters stay as they were.
+diverging='local function run(extra)
+    local method = lunette.ssl.simclr{encoder = lunette.models.resnet18{width = 4}, projector = {8, 8}}
+    local loader = lunette.data.loader{dataset = lunette.data.shapes{n = 32, size = 8}, batch = 16, views = 2,
+                                       augment = lunette.augment{preset = "symmetric"}}
+    local first, loss = method:named_parameters()[1].tensor, method.loss
+    function method:loss(views) local l, h, z = loss(self, views) return l + extra(h, first), h, z end
+    local before = first:sum():item()
+    local ok, message = pcall(lunette.train, {method = method, loader = loader, epochs = 1,
+                                              optimizer = lunette.optim.sgd{params = method:named_parameters(), lr = 0.1}})
+    assert(first:sum():item() == before, "parameters changed")
+    error(message, 0)
+  end '
+raises "a gradient that is NaN: the op, what came before it, and parameters as they were" 5 \
+  "*the gradient of epoch 1, batch 1 is NaN: gradient of mul: mul: output y * Before it: gradient of sqrt: sqrt_grad: output dx *" \
+  "$diverging run(function(h) return (h * 0):sqrt():sum() end)"
+raises "a gradient that is infinite" 5 "*the gradient of epoch 1, batch 1 is infinite: gradient of sqrt: sqrt_grad: output dx *" \
+  "$diverging run(function(_, p) return (p - p:detach()):sqrt():sum() end)"
+raises "a loss that is infinite" 5 "*the loss of epoch 1, batch 1 is infinite: *sub: output y () holds NaN or infinity*" \
+  "$diverging run(function(h) return h:sum() * 0 - 1 / 0 end)"
+
 probe='local function labels(n, first, classes)
     local t = {} for i = 1, n do t[i] = first + i % classes end return lunette.tensor(t, {dtype = "i64"}) end
   local function with_nan(x) local t = x:totable() t[2][3] = 0 / 0 return lunette.tensor(t) end

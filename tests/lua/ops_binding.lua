@@ -95,6 +95,24 @@ t.case("a NaN names the op that made it", function()
   t.equal((lunette.last_error()), "divergence")
 end)
 
+t.case("a NaN in a gradient names the op whose gradient it is, an infinity only if asked", function()
+  local x = lunette.zeros(2)
+  x.requires_grad = true
+  local function traced(...)
+    lunette.debug.trace_nan(true, ...)
+    local ok, message = pcall(function() (x * 0):sqrt():sum():backward() end)
+    lunette.debug.trace_nan(false)
+    return ok, message
+  end
+  local ok, message = traced()
+  t.equal(ok, false)
+  t.match(message, "gradient of mul: mul: output y %(2%) holds NaN, and")
+  ok, message = traced(true)
+  t.equal(ok, false)
+  t.match(message, "gradient of sqrt: sqrt_grad: output dx %(2%) holds NaN or infinity, and")
+  t.raises(function() lunette.debug.trace_nan(true, 1) end, "boolean expected")
+end)
+
 -- oneDNN wrote beyond its memory here, which glibc notices at one of the next allocations.
 t.case("weight gradients of 1 x 1 convolutions with stride and few channels stay in their memory", function()
   for i = 1, 100 do

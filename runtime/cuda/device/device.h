@@ -9,7 +9,7 @@ extern "C" {
 #endif
 
 extern const lun_kernel lun_cuda_kernels[]; /* ends with {NULL, NULL} */
-int lun_cuda_has_nan(lun_call *c, lun_tensor *t, bool *out);
+int lun_cuda_has_nan(lun_call *c, lun_tensor *t, bool infinities, bool *out);
 
 #ifdef __cplusplus
 }

@@ -60,7 +60,7 @@ t.case("defaults are filled in and `like` is gone", function()
   t.equal({ again.name, again.task, again.from, again.l2, again.solver }, { "again", "linear_probe", "pretrain", 1.0, "lbfgs" })
   t.equal(probe.optim, { kind = "sgd", lr = 0.1, momentum = 0.9, weight_decay = 0, nesterov = false })
   t.equal(config.stages[1].from, "random")
-  t.equal(config.stages[1].schedule, { kind = "cosine", warmup_epochs = 0, min_lr = 0 })
+  t.equal(config.stages[1].schedule, { kind = "cosine", warmup_epochs = 0, start_lr = 0, min_lr = 0 })
   t.equal(config.stages[1].regularize, false)
   t.equal(config.model.precision, "auto")
   t.equal(config.report.title, "small")
@@ -326,6 +326,24 @@ t.case("sizes that cannot be", function()
   t.contains(problems(small { pretrain = "schedule = { warmup_epochs = 4 }" }), "warms up for 4.0 epochs, but the stage has only 3")
   t.contains(problems(small { more = "{ name = 'k', task = 'knn', from = 'random', data = 's:train', test = 's:test', k = 301 }," }),
     "'stages.k.k' is 301, but")
+end)
+
+t.case("sizes of images that the encoder or the method cannot take", function()
+  local vit = "model = { backbone = 'vit_tiny', patch = 12, image = 24, projector = { 8 } },"
+  local said = problems(small { top = vit, pretrain = "size = 16" })
+  t.contains(said, "r.lua:5: 'stages.pretrain.size' gives the encoder images 16 pixels wide, no multiple of 'model.patch', 12")
+  t.contains(said, "r.lua:6: 'stages.probe.data' gives the encoder images 32 pixels wide, no multiple")
+  t.contains(problems(small { top = "model = { backbone = 'conv4' },", pretrain = "size = 12" }),
+    "'stages.pretrain.size' gives the encoder images 12 pixels wide, less than the 16 that 'conv4' needs")
+  t.equal(problems(small { top = "model = { backbone = 'conv4' },", pretrain = "size = 16" }), "")
+  t.contains(problems(small { pretrain = "augment = { { size = 16 }, { size = 24 } }" }),
+    "'stages.pretrain.augment' makes views of 16 and 24 pixels; 'simclr' compares views of one size")
+  t.equal(problems(small { pretrain = "augment = { { size = 16 }, { flip = 1 } }, size = 16" }), "")
+end)
+
+t.case("what has no effect is said", function()
+  t.contains(problems(small { pretrain = "optim = { lr = 0.1, clip_each = true }" }), "has clip_each, which does nothing without clip_norm")
+  t.equal(problems(small { pretrain = "optim = { lr = 0.1, clip_each = true, clip_norm = 1 }" }), "")
 end)
 
 t.case("paths stay below the data root", function()

@@ -31,7 +31,7 @@ t.case("every recipe: name, stages, Q-Score regularization after the paper", fun
     t.equal({ table.unpack(stages) }, { "random_probe", "pretrain", "probe", "knn", "qscore", "regularized", "regularized_probe" })
     local pretrain, regularized = stages.pretrain, stages.regularized
     t.equal({ pretrain.task, pretrain.batch, pretrain.epochs }, { method, 256, set:find "cifar" and 1000 or 400 }, path)
-    t.equal(pretrain.schedule, { kind = "cosine", warmup_epochs = 10, min_lr = 0 }, path)
+    t.equal(pretrain.schedule, { kind = "cosine", warmup_epochs = 10, start_lr = 3e-5, min_lr = 0 }, path)
     local r = regularized.regularize
     t.equal({ regularized.from, regularized.epochs, regularized.optim.lr, r.low_weight, r.over_weight, r.epsilon },
       { "pretrain", 50, 1e-5, 1e-4, 1e-4, 4 }, path)

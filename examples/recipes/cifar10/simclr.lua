@@ -5,9 +5,9 @@
 -- Published accuracy: 90.74 % top-1, by a linear classifier trained along with the encoder (online), as solo-learn's
 --   README has it.
 -- Differs from solo-learn: Both views pass the encoder as one batch; there, each is a batch of its own for batch norm.
---   The first convolution pads by 1, so that maps are 32, 16, 8 and 4 pixels wide; there by 2: 34, 17, 9 and 5. The
---   warm-up begins at 0, there at 3e-5. Precision is this program's choice (f32 or bf16), there 16-bit mixed. The probe
---   is fitted to convergence on standardised features of plain images, not online or by SGD on crops: compare with care.
+--   The first convolution pads by 1, so that maps are 32, 16, 8 and 4 pixels wide; there by 2: 34, 17, 9 and 5.
+--   Precision is this program's choice (f32 or bf16), there 16-bit mixed. The probe is fitted to convergence on
+--   standardised features of plain images, not online or by SGD on crops: compare with care.
 -- Data, encoder, measurements and the stage `regularized`: base/common.lua.
 --
 --   lunette run --data-root PATH examples/recipes/cifar10/simclr.lua
@@ -24,7 +24,7 @@ return {
       projector = { 2048, 256 }, temperature = 0.2,
       augment = { view, view },
       optim = { kind = "lars", lr = 0.4, momentum = 0.9, weight_decay = 1e-4, eta = 0.02, clip = true, exclude_1d = true },
-      schedule = { kind = "cosine", warmup_epochs = 10 } },
+      schedule = { kind = "cosine", warmup_epochs = 10, start_lr = 3e-5 } },
   },
   report = { title = "SimCLR on CIFAR-10" },
   smoke = { ["pretrain.projector"] = { 32, 16 } },

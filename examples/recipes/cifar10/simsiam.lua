@@ -5,10 +5,9 @@
 -- Published accuracy: 90.51 % top-1, by a linear classifier trained along with the encoder (online), as solo-learn's
 --   README has it.
 -- Differs from solo-learn: No difference in the method is known; the predictor's constant learning rate is a group of
---   parameters. The first convolution pads by 1, so that maps are 32, 16, 8 and 4 pixels wide; there by 2: 34, 17, 9 and
---   5. The warm-up begins at 0, there at 3e-5. Precision is this program's choice (f32 or bf16), there 16-bit mixed. The
---   probe is fitted to convergence on standardised features of plain images, not online or by SGD on crops: compare with
---   care.
+--   parameters. The first convolution pads by 1, so that maps are 32, 16, 8 and 4 pixels wide; there by 2: 34, 17, 9
+--   and 5. Precision is this program's choice (f32 or bf16), there 16-bit mixed. The probe is fitted to convergence on
+--   standardised features of plain images, not online or by SGD on crops: compare with care.
 -- Data, encoder, measurements and the stage `regularized`: base/common.lua.
 --
 --   lunette run --data-root PATH examples/recipes/cifar10/simsiam.lua
@@ -26,7 +25,7 @@ return {
       augment = { view, view },
       optim = { kind = "sgd", lr = 0.5, momentum = 0.9, weight_decay = 1e-5,
         groups = { { match = { "predictor.*" }, lr = 0.5 } } },
-      schedule = { kind = "cosine", warmup_epochs = 10 } },
+      schedule = { kind = "cosine", warmup_epochs = 10, start_lr = 3e-5 } },
     { name = "regularized", optim = { groups = { { match = { "predictor.*" }, lr = 1e-5 } } } },
   },
   report = { title = "SimSiam on CIFAR-10" },

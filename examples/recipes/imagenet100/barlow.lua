@@ -3,12 +3,12 @@
 -- Source: solo-learn (github.com/vturrisi/solo-learn), scripts/pretrain/imagenet-100/barlow.yaml with
 --   augmentations/asymmetric.yaml; a ResNet-18, 400 epochs.
 -- Published accuracy: 80.38 % top-1 online, 80.16 % offline, as solo-learn's README has it.
--- Differs from solo-learn: No difference in the method is known; `scale = 0.1` is solo-learn's scale_loss. One batch of
---   256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128 there. Each picture's central square is
---   brought to 224 x 224 once and views are cut from that; there, from the whole picture at its own size. Probes see it
---   too; there, the centre of 256. The warm-up begins at 0, there at 3e-5. Precision is this program's choice (f32 or
---   bf16), there 16-bit mixed. The probe is fitted to convergence on standardised features of plain images, not online or
---   by SGD on crops: compare with care.
+-- Differs from solo-learn: No difference in the method is known; `scale = 0.1` is solo-learn's scale_loss. One batch
+--   of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128 there. Each picture's central square
+--   is brought to 224 x 224 once and views are cut from that; there, from the whole picture at its own size. Probes
+--   see it too; there, the centre of 256. Precision is this program's choice (f32 or bf16), there 16-bit mixed. The
+--   probe is fitted to convergence on standardised features of plain images, not online or by SGD on crops: compare
+--   with care.
 -- Data, encoder, measurements and the stage `regularized`: base/common.lua.
 --
 --   lunette run --data-root PATH examples/recipes/imagenet100/barlow.lua
@@ -27,7 +27,7 @@ return {
           gray = 0.2, blur = 0.1, solarize = 0.2 },
       },
       optim = { kind = "lars", lr = 0.3, momentum = 0.9, weight_decay = 1e-4, eta = 0.02, clip = true, exclude_1d = true },
-      schedule = { kind = "cosine", warmup_epochs = 10 } },
+      schedule = { kind = "cosine", warmup_epochs = 10, start_lr = 3e-5 } },
   },
   report = { title = "Barlow Twins on ImageNet-100" },
   smoke = { ["pretrain.projector"] = { 32, 32, 32 } },

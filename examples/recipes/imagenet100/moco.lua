@@ -4,11 +4,11 @@
 --   augmentations/symmetric_weak.yaml; a ResNet-18, 400 epochs.
 -- Published accuracy: 78.20 % top-1 online, 79.28 % offline, as solo-learn's README has it.
 -- Differs from solo-learn: No difference in the method is known: "v2+" is two directions with a queue each, which
---   `symmetric = true` says. One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128 there.
---   Each picture's central square is brought to 224 x 224 once and views are cut from that; there, from the whole picture
---   at its own size. Probes see it too; there, the centre of 256. The warm-up begins at 0, there at 3e-5. Precision is
---   this program's choice (f32 or bf16), there 16-bit mixed. The probe is fitted to convergence on standardised features
---   of plain images, not online or by SGD on crops: compare with care.
+--   `symmetric = true` says. One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128
+--   there. Each picture's central square is brought to 224 x 224 once and views are cut from that; there, from the
+--   whole picture at its own size. Probes see it too; there, the centre of 256. Precision is this program's choice
+--   (f32 or bf16), there 16-bit mixed. The probe is fitted to convergence on standardised features of plain images,
+--   not online or by SGD on crops: compare with care.
 -- Data, encoder, measurements and the stage `regularized`: base/common.lua.
 --
 --   lunette run --data-root PATH examples/recipes/imagenet100/moco.lua
@@ -25,7 +25,7 @@ return {
       projector = { 2048, 256 }, temperature = 0.2, queue = 65536, symmetric = true, ema = 0.99, ema_final = 0.999,
       augment = { view, view },
       optim = { kind = "sgd", lr = 0.3, momentum = 0.9, weight_decay = 1e-4 },
-      schedule = { kind = "cosine", warmup_epochs = 10 } },
+      schedule = { kind = "cosine", warmup_epochs = 10, start_lr = 3e-5 } },
   },
   report = { title = "MoCo v2+ on ImageNet-100" },
   smoke = { ["pretrain.projector"] = { 32, 16 }, ["pretrain.queue"] = 32 },

@@ -5,11 +5,11 @@
 -- Published accuracy: 77.64 % top-1 by the classifier trained along with the encoder (online), as solo-learn's README has
 --   it; no offline figure.
 -- Differs from solo-learn: Both views pass the encoder as one batch; there, each is a batch of its own for batch norm.
---   One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128 there. Each picture's central
---   square is brought to 224 x 224 once and views are cut from that; there, from the whole picture at its own size.
---   Probes see it too; there, the centre of 256. The warm-up begins at 0, there at 3e-5. Precision is this program's
---   choice (f32 or bf16), there 16-bit mixed. The probe is fitted to convergence on standardised features of plain
---   images, not online or by SGD on crops: compare with care.
+--   One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128 there. Each picture's
+--   central square is brought to 224 x 224 once and views are cut from that; there, from the whole picture at its own
+--   size. Probes see it too; there, the centre of 256. Precision is this program's choice (f32 or bf16), there 16-bit
+--   mixed. The probe is fitted to convergence on standardised features of plain images, not online or by SGD on crops:
+--   compare with care.
 -- Data, encoder, measurements and the stage `regularized`: base/common.lua.
 --
 --   lunette run --data-root PATH examples/recipes/imagenet100/simclr.lua
@@ -26,7 +26,7 @@ return {
       projector = { 4096, 512 }, temperature = 0.2,
       augment = { view, view },
       optim = { kind = "lars", lr = 0.3, momentum = 0.9, weight_decay = 1e-4, eta = 0.02, clip = true, exclude_1d = true },
-      schedule = { kind = "cosine", warmup_epochs = 10 } },
+      schedule = { kind = "cosine", warmup_epochs = 10, start_lr = 3e-5 } },
   },
   report = { title = "SimCLR on ImageNet-100" },
   smoke = { ["pretrain.projector"] = { 32, 16 } },

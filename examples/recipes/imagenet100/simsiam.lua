@@ -5,10 +5,10 @@
 -- Published accuracy: 74.54 % top-1 online, 78.72 % offline, as solo-learn's README has it.
 -- Differs from solo-learn: No difference in the method is known; the predictor's constant learning rate is a group of
 --   parameters. One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128 there. Each
---   picture's central square is brought to 224 x 224 once and views are cut from that; there, from the whole picture at
---   its own size. Probes see it too; there, the centre of 256. The warm-up begins at 0, there at 3e-5. Precision is this
---   program's choice (f32 or bf16), there 16-bit mixed. The probe is fitted to convergence on standardised features of
---   plain images, not online or by SGD on crops: compare with care.
+--   picture's central square is brought to 224 x 224 once and views are cut from that; there, from the whole picture
+--   at its own size. Probes see it too; there, the centre of 256. Precision is this program's choice (f32 or bf16),
+--   there 16-bit mixed. The probe is fitted to convergence on standardised features of plain images, not online or by
+--   SGD on crops: compare with care.
 -- Data, encoder, measurements and the stage `regularized`: base/common.lua.
 --
 --   lunette run --data-root PATH examples/recipes/imagenet100/simsiam.lua
@@ -28,7 +28,7 @@ return {
       },
       optim = { kind = "sgd", lr = 0.5, momentum = 0.9, weight_decay = 1e-5,
         groups = { { match = { "predictor.*" }, lr = 0.5 } } },
-      schedule = { kind = "cosine", warmup_epochs = 10 } },
+      schedule = { kind = "cosine", warmup_epochs = 10, start_lr = 3e-5 } },
     { name = "regularized", optim = { groups = { { match = { "predictor.*" }, lr = 1e-5 } } } },
   },
   report = { title = "SimSiam on ImageNet-100" },

@@ -6,11 +6,11 @@
 --   augmentations/symmetric_weak.yaml.
 -- Published accuracy: none for these settings.
 -- Differs from solo-learn: No difference in the method is known: "v2+" is two directions with a queue each, which
---   `symmetric = true` says. One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128 there.
---   Views are 96 x 96 of 96 x 96 pictures, not 224 of larger ones; the blur's sigma of 0.1 to 2 pixels is the same, so it
---   is relatively stronger. The warm-up begins at 0, there at 3e-5. Precision is this program's choice (f32 or bf16),
---   there 16-bit mixed. The probe is fitted to convergence on standardised features of plain images, not online or by SGD
---   on crops: compare with care.
+--   `symmetric = true` says. One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128
+--   there. Views are 96 x 96 of 96 x 96 pictures, not 224 of larger ones; the blur's sigma of 0.1 to 2 pixels is the
+--   same, so it is relatively stronger. Precision is this program's choice (f32 or bf16), there 16-bit mixed. The
+--   probe is fitted to convergence on standardised features of plain images, not online or by SGD on crops: compare
+--   with care.
 -- Data, encoder, measurements and the stage `regularized`: base/common.lua.
 --
 --   lunette run --data-root PATH examples/recipes/stl10/moco.lua
@@ -27,7 +27,7 @@ return {
       projector = { 2048, 256 }, temperature = 0.2, queue = 65536, symmetric = true, ema = 0.99, ema_final = 0.999,
       augment = { view, view },
       optim = { kind = "sgd", lr = 0.3, momentum = 0.9, weight_decay = 1e-4 },
-      schedule = { kind = "cosine", warmup_epochs = 10 } },
+      schedule = { kind = "cosine", warmup_epochs = 10, start_lr = 3e-5 } },
   },
   report = { title = "MoCo v2+ on STL-10" },
   smoke = { ["pretrain.projector"] = { 32, 16 }, ["pretrain.queue"] = 32 },

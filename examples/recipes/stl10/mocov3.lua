@@ -5,11 +5,11 @@
 -- Derived from: solo-learn (github.com/vturrisi/solo-learn), scripts/pretrain/imagenet-100/mocov3.yaml with
 --   augmentations/asymmetric.yaml.
 -- Published accuracy: none for these settings.
--- Differs from solo-learn: No difference in the method is known. One batch of 256 on one device: its batch norm sees all
---   256, as the SyncBN of 2 x 128 there. Views are 96 x 96 of 96 x 96 pictures, not 224 of larger ones; the blur's sigma
---   of 0.1 to 2 pixels is the same, so it is relatively stronger. The warm-up begins at 0, there at 3e-5. Precision is
---   this program's choice (f32 or bf16), there 16-bit mixed. The probe is fitted to convergence on standardised features
---   of plain images, not online or by SGD on crops: compare with care.
+-- Differs from solo-learn: No difference in the method is known. One batch of 256 on one device: its batch norm sees
+--   all 256, as the SyncBN of 2 x 128 there. Views are 96 x 96 of 96 x 96 pictures, not 224 of larger ones; the blur's
+--   sigma of 0.1 to 2 pixels is the same, so it is relatively stronger. Precision is this program's choice (f32 or
+--   bf16), there 16-bit mixed. The probe is fitted to convergence on standardised features of plain images, not online
+--   or by SGD on crops: compare with care.
 -- Data, encoder, measurements and the stage `regularized`: base/common.lua.
 --
 --   lunette run --data-root PATH examples/recipes/stl10/mocov3.lua
@@ -28,7 +28,7 @@ return {
           gray = 0.2, blur = 0.1, solarize = 0.2 },
       },
       optim = { kind = "lars", lr = 0.3, momentum = 0.9, weight_decay = 1e-6, eta = 0.02, clip = true, exclude_1d = true },
-      schedule = { kind = "cosine", warmup_epochs = 10 } },
+      schedule = { kind = "cosine", warmup_epochs = 10, start_lr = 3e-5 } },
   },
   report = { title = "MoCo v3 on STL-10" },
   smoke = { ["pretrain.projector"] = { 32, 16 }, ["pretrain.predictor"] = 16 },

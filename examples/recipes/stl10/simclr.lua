@@ -7,11 +7,10 @@
 -- Published accuracy: none for these settings. For orientation: sthalles/SimCLR reports 74.45 % linear accuracy after 100
 --   epochs with other settings (ResNet-18, Adam 3e-4, batch 256, temperature 0.07).
 -- Differs from solo-learn: Both views pass the encoder as one batch; there, each is a batch of its own for batch norm.
---   One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128 there. Views are 96 x 96 of 96
---   x 96 pictures, not 224 of larger ones; the blur's sigma of 0.1 to 2 pixels is the same, so it is relatively stronger.
---   The warm-up begins at 0, there at 3e-5. Precision is this program's choice (f32 or bf16), there 16-bit mixed. The
---   probe is fitted to convergence on standardised features of plain images, not online or by SGD on crops: compare with
---   care.
+--   One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128 there. Views are 96 x 96 of
+--   96 x 96 pictures, not 224 of larger ones; the blur's sigma of 0.1 to 2 pixels is the same, so it is relatively
+--   stronger. Precision is this program's choice (f32 or bf16), there 16-bit mixed. The probe is fitted to convergence
+--   on standardised features of plain images, not online or by SGD on crops: compare with care.
 -- Data, encoder, measurements and the stage `regularized`: base/common.lua.
 --
 --   lunette run --data-root PATH examples/recipes/stl10/simclr.lua
@@ -28,7 +27,7 @@ return {
       projector = { 4096, 512 }, temperature = 0.2,
       augment = { view, view },
       optim = { kind = "lars", lr = 0.3, momentum = 0.9, weight_decay = 1e-4, eta = 0.02, clip = true, exclude_1d = true },
-      schedule = { kind = "cosine", warmup_epochs = 10 } },
+      schedule = { kind = "cosine", warmup_epochs = 10, start_lr = 3e-5 } },
   },
   report = { title = "SimCLR on STL-10" },
   smoke = { ["pretrain.projector"] = { 32, 16 } },

@@ -6,11 +6,10 @@
 --   augmentations/asymmetric.yaml.
 -- Published accuracy: none for these settings.
 -- Differs from solo-learn: No difference in the method is known; the predictor's constant learning rate is a group of
---   parameters. One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128 there. Views are 96
---   x 96 of 96 x 96 pictures, not 224 of larger ones; the blur's sigma of 0.1 to 2 pixels is the same, so it is
---   relatively stronger. The warm-up begins at 0, there at 3e-5. Precision is this program's choice (f32 or bf16), there
---   16-bit mixed. The probe is fitted to convergence on standardised features of plain images, not online or by SGD on
---   crops: compare with care.
+--   parameters. One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128 there. Views are
+--   96 x 96 of 96 x 96 pictures, not 224 of larger ones; the blur's sigma of 0.1 to 2 pixels is the same, so it is
+--   relatively stronger. Precision is this program's choice (f32 or bf16), there 16-bit mixed. The probe is fitted to
+--   convergence on standardised features of plain images, not online or by SGD on crops: compare with care.
 -- Data, encoder, measurements and the stage `regularized`: base/common.lua.
 --
 --   lunette run --data-root PATH examples/recipes/stl10/simsiam.lua
@@ -30,7 +29,7 @@ return {
       },
       optim = { kind = "sgd", lr = 0.5, momentum = 0.9, weight_decay = 1e-5,
         groups = { { match = { "predictor.*" }, lr = 0.5 } } },
-      schedule = { kind = "cosine", warmup_epochs = 10 } },
+      schedule = { kind = "cosine", warmup_epochs = 10, start_lr = 3e-5 } },
     { name = "regularized", optim = { groups = { { match = { "predictor.*" }, lr = 1e-5 } } } },
   },
   report = { title = "SimSiam on STL-10" },

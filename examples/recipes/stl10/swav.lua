@@ -6,12 +6,12 @@
 --   augmentations/symmetric.yaml.
 -- Published accuracy: none for these settings.
 -- Differs from solo-learn: The method is the authors': both views pass as one batch for batch norm (there, each by
---   itself), prototypes are rows brought to unit length after each step (there, weight normalisation), and the queue is
---   written after the step. One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128 there.
---   Views are 96 x 96 of 96 x 96 pictures, not 224 of larger ones; the blur's sigma of 0.1 to 2 pixels is the same, so it
---   is relatively stronger. The warm-up begins at 0, there at 3e-5. Precision is this program's choice (f32 or bf16),
---   there 16-bit mixed. The probe is fitted to convergence on standardised features of plain images, not online or by SGD
---   on crops: compare with care.
+--   itself), prototypes are rows brought to unit length after each step (there, weight normalisation), and the queue
+--   is written after the step. One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128
+--   there. Views are 96 x 96 of 96 x 96 pictures, not 224 of larger ones; the blur's sigma of 0.1 to 2 pixels is the
+--   same, so it is relatively stronger. Precision is this program's choice (f32 or bf16), there 16-bit mixed. The
+--   probe is fitted to convergence on standardised features of plain images, not online or by SGD on crops: compare
+--   with care.
 -- Data, encoder, measurements and the stage `regularized`: base/common.lua.
 --
 --   lunette run --data-root PATH examples/recipes/stl10/swav.lua
@@ -29,7 +29,7 @@ return {
       freeze_epochs = 2, queue = 3840, queue_from_epoch = 51,
       augment = { view, view },
       optim = { kind = "lars", lr = 0.6, momentum = 0.9, weight_decay = 1e-6, eta = 0.02, clip = true, exclude_1d = true },
-      schedule = { kind = "cosine", warmup_epochs = 10 } },
+      schedule = { kind = "cosine", warmup_epochs = 10, start_lr = 3e-5 } },
     { name = "regularized", freeze_epochs = 0, queue_from_epoch = 1 },
   },
   report = { title = "SwAV on STL-10" },

@@ -4,12 +4,11 @@
 --   126,689) and STL-10's pictures come from ImageNet.
 -- Derived from: solo-learn (github.com/vturrisi/solo-learn), scripts/pretrain/imagenet-100/vicreg.yaml.
 -- Published accuracy: none for these settings.
--- Differs from solo-learn: Solo-learn does not halve the variance terms, this program's loss does: `variance = 50` makes
---   them the same. One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128 there. Views are
---   96 x 96 of 96 x 96 pictures, not 224 of larger ones; the blur's sigma of 0.1 to 2 pixels is the same, so it is
---   relatively stronger. The warm-up begins at 0, there at 3e-5. Precision is this program's choice (f32 or bf16), there
---   16-bit mixed. The probe is fitted to convergence on standardised features of plain images, not online or by SGD on
---   crops: compare with care.
+-- Differs from solo-learn: Solo-learn does not halve the variance terms, this program's loss does: `variance = 50`
+--   makes them the same. One batch of 256 on one device: its batch norm sees all 256, as the SyncBN of 2 x 128 there.
+--   Views are 96 x 96 of 96 x 96 pictures, not 224 of larger ones; the blur's sigma of 0.1 to 2 pixels is the same, so
+--   it is relatively stronger. Precision is this program's choice (f32 or bf16), there 16-bit mixed. The probe is
+--   fitted to convergence on standardised features of plain images, not online or by SGD on crops: compare with care.
 -- Data, encoder, measurements and the stage `regularized`: base/common.lua.
 --
 --   lunette run --data-root PATH examples/recipes/stl10/vicreg.lua
@@ -29,7 +28,7 @@ return {
       projector = { 2048, 2048, 2048 }, invariance = 25, variance = 50, covariance = 1,
       augment = { view, view },
       optim = { kind = "lars", lr = 0.3, momentum = 0.9, weight_decay = 1e-4, eta = 0.02, clip = true, exclude_1d = true },
-      schedule = { kind = "cosine", warmup_epochs = 10 } },
+      schedule = { kind = "cosine", warmup_epochs = 10, start_lr = 3e-5 } },
   },
   report = { title = "VICReg on STL-10" },
   smoke = { ["pretrain.projector"] = { 32, 32, 32 } },

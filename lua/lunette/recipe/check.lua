@@ -480,6 +480,27 @@ local function check_sizes(config, root, ctx)
   end
 end
 
+-- Sizes of the views of a stage that trains, in pixels, the views' own or the stage's or those of the data.
+local function view_sizes(stage, side)
+  local sizes = {}
+  for i, view in ipairs(stage.augment) do sizes[i] = view.size or stage.size or side end
+  return sizes
+end
+
+-- Every size that the encoder gets to see in a stage is one it takes, and the views that are compared are of one.
+local function check_pixels(config, stage, spec, complain)
+  local side, trains = schema.data[spec.kind].side(spec), schema.tasks[stage.task].trains
+  local problem_of = schema.model.size_problem[config.model.backbone] or function() end
+  local sizes = trains and view_sizes(stage, side) or { side }
+  for _, size in ipairs(sizes) do
+    local problem = problem_of(config.model, size)
+    if problem then return complain(trains and "size" or "data", "gives the encoder images %d pixels wide, %s", size, problem) end
+  end
+  if trains and sizes[2] and sizes[1] ~= sizes[2] then
+    complain("augment", "makes views of %d and %d pixels; '%s' compares views of one size", sizes[1], sizes[2], stage.task)
+  end
+end
+
 local function cross_checks(config, nodes, ctx)
   local function at(index, key)
     local fields = nodes[index].fields
@@ -505,10 +526,14 @@ local function cross_checks(config, nodes, ctx)
       if (stage.queue or 0) > 0 and stage.batch > stage.queue then
         complain(index, "queue", "is %d, less than the batch of %d; set it to several batches", stage.queue, stage.batch)
       end
+      if stage.optim.clip_each and not stage.optim.clip_norm then
+        complain(index, "optim", "has clip_each, which does nothing without clip_norm")
+      end
       if stage.schedule.warmup_epochs > stage.epochs then
         complain(index, "schedule", "warms up for %s epochs, but the stage has only %d", stage.schedule.warmup_epochs, stage.epochs)
       end
     end
+    if spec then check_pixels(config, stage, spec, function(...) complain(index, ...) end) end
     for _, key in ipairs(schema.tasks[stage.task].labels or {}) do
       local name, of = (stage[key] or ""):match("^(.-):(.*)$")
       local kind = config.data[name] and schema.data[config.data[name].kind]

@@ -19,8 +19,10 @@ end
 local function schedule_of(stage, per_epoch)
   local s, steps = stage.schedule, stage.epochs * per_epoch
   local warmup = math.min(math.floor((s.warmup_epochs or 0) * per_epoch), steps)
-  if s.kind == "constant" then return lunette.schedule.constant{value = stage.optim.lr, warmup = warmup} end
-  return lunette.schedule.cosine{value = stage.optim.lr, steps = steps, warmup = warmup, final = s.min_lr}
+  local common = {value = stage.optim.lr, steps = steps, warmup = warmup, start = s.start_lr}
+  if s.kind == "constant" then return lunette.schedule.constant(common) end
+  common.final = s.min_lr
+  return lunette.schedule.cosine(common)
 end
 
 -- Weight decay by step, or nil where it is constant.

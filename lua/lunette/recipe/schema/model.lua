@@ -34,9 +34,20 @@ for name, blocks in pairs { resnet18 = "18 layers", resnet34 = "34 layers", resn
   })
 end
 
+--- Of a backbone that does not take images of every size: (settings, pixels) -> what is wrong with that many, or nil.
+model.size_problem = {}
+
 backbone("conv4", "four convolutions with pooling, of few-shot learning", {
   width = t.integer { default = 64, min = 4, max = 1024, doc = "channels of every block" },
 })
+
+function model.size_problem.conv4(_, pixels)
+  return pixels < 16 and "less than the 16 that 'conv4' needs" or nil
+end
+
+local function whole_patches(own, pixels)
+  return pixels % own.patch ~= 0 and ("no multiple of 'model.patch', %d"):format(own.patch) or nil
+end
 
 for name, what in pairs { vit_tiny = "192 features and 3 heads", vit_small = "384 features and 6 heads" } do
   backbone(name, "a vision transformer with " .. what .. "; its features can be negative, which the Q-Score's definition does not expect", {
@@ -46,6 +57,7 @@ for name, what in pairs { vit_tiny = "192 features and 3 heads", vit_small = "38
   })
   -- Its products are f32 either way, so bf16 saves memory and costs time.
   model.auto_precision[name] = "f32"
+  model.size_problem[name] = whole_patches
 end
 
 model.type = t.variant {

@@ -12,7 +12,7 @@ local function weight_decay(default)
   return t.number { default = default, min = 0, max = 10, doc = "weight decay" }
 end
 
-local momentum = t.number { default = 0.9, min = 0, max = 1, doc = "momentum" }
+local momentum = t.number { default = 0.9, min = 0, max = 0.999999, doc = "momentum" }
 
 local nesterov = t.boolean { default = false, doc = "Nesterov's momentum" }
 
@@ -90,7 +90,8 @@ training.optim = t.variant {
   },
 }
 
-local warmup = t.number { default = 0, min = 0, max = 100000, doc = "epochs of linear warm-up from zero" }
+local warmup = t.number { default = 0, min = 0, max = 100000, doc = "epochs of linear warm-up from start_lr" }
+local start = t.number { default = 0, min = 0, max = 1000, doc = "learning rate at the first step of the warm-up" }
 
 training.schedule = t.variant {
   default = {},
@@ -101,10 +102,11 @@ training.schedule = t.variant {
       doc = "half a cosine down to min_lr after the warm-up",
       fields = {
         warmup_epochs = warmup,
+        start_lr = start,
         min_lr = t.number { default = 0, min = 0, max = 1000, doc = "learning rate at the end" },
       },
     },
-    constant = { doc = "constant after the warm-up", fields = { warmup_epochs = warmup } },
+    constant = { doc = "constant after the warm-up", fields = { warmup_epochs = warmup, start_lr = start } },
   },
 }
 

@@ -2493,14 +2493,15 @@ function lunette.report.html(dir, charts) end
 ---@return table # warnings
 function lunette.report.write(dir) end
 
---- While on, the first op whose output holds a NaN raises and names itself.
+--- While on, the first op whose output holds a NaN raises and names itself, also in backward.
 --- ```lua
 --- lunette.debug.trace_nan(true)
 --- print(pcall(lunette.ops.log, lunette.tensor({-1})))
 --- lunette.debug.trace_nan(false)
 --- ```
 ---@param on boolean whether
-function lunette.debug.trace_nan(on) end
+---@param infinities? boolean whether infinities raise as well, false by default
+function lunette.debug.trace_nan(on, infinities) end
 
 --- Calls f and says where the time went: {op, seconds, forward, forward_seconds, backward, backward_seconds, within, within_seconds} per op, the costliest first: runs outside a backward pass; its gradient with all that ran for it; runs within a backward pass, that same time by the op that took it.
 --- ```lua
@@ -3810,13 +3811,15 @@ function lunette.ops.draw_text(x, text, left, top, scale, shade) end
 --- constant after the warm-up
 ---@class lunette.Stage.barlow.schedule.constant
 ---@field kind "constant"
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- half a cosine down to min_lr after the warm-up
 ---@class lunette.Stage.barlow.schedule.cosine
 ---@field kind? "cosine"
 ---@field min_lr? number learning rate at the end
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- predict what a slow copy of the encoder makes of the other view
 ---@class lunette.Stage.byol
@@ -3941,13 +3944,15 @@ function lunette.ops.draw_text(x, text, left, top, scale, shade) end
 --- constant after the warm-up
 ---@class lunette.Stage.byol.schedule.constant
 ---@field kind "constant"
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- half a cosine down to min_lr after the warm-up
 ---@class lunette.Stage.byol.schedule.cosine
 ---@field kind? "cosine"
 ---@field min_lr? number learning rate at the end
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- give, from every view, what a slow copy gives from another, over prototypes
 ---@class lunette.Stage.dino
@@ -4079,13 +4084,15 @@ function lunette.ops.draw_text(x, text, left, top, scale, shade) end
 --- constant after the warm-up
 ---@class lunette.Stage.dino.schedule.constant
 ---@field kind "constant"
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- half a cosine down to min_lr after the warm-up
 ---@class lunette.Stage.dino.schedule.cosine
 ---@field kind? "cosine"
 ---@field min_lr? number learning rate at the end
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- where in the image a feature looks, as pictures
 ---@class lunette.Stage.heatmaps
@@ -4294,13 +4301,15 @@ function lunette.ops.draw_text(x, text, left, top, scale, shade) end
 --- constant after the warm-up
 ---@class lunette.Stage.moco.schedule.constant
 ---@field kind "constant"
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- half a cosine down to min_lr after the warm-up
 ---@class lunette.Stage.moco.schedule.cosine
 ---@field kind? "cosine"
 ---@field min_lr? number learning rate at the end
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- predict the other view's key, made by a slow copy, among those of the batch
 ---@class lunette.Stage.mocov3
@@ -4426,13 +4435,15 @@ function lunette.ops.draw_text(x, text, left, top, scale, shade) end
 --- constant after the warm-up
 ---@class lunette.Stage.mocov3.schedule.constant
 ---@field kind "constant"
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- half a cosine down to min_lr after the warm-up
 ---@class lunette.Stage.mocov3.schedule.cosine
 ---@field kind? "cosine"
 ---@field min_lr? number learning rate at the end
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- the Q-Score of every representation, and how well it tells correct from misclassified
 ---@class lunette.Stage.qscore
@@ -4575,13 +4586,15 @@ function lunette.ops.draw_text(x, text, left, top, scale, shade) end
 --- constant after the warm-up
 ---@class lunette.Stage.simclr.schedule.constant
 ---@field kind "constant"
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- half a cosine down to min_lr after the warm-up
 ---@class lunette.Stage.simclr.schedule.cosine
 ---@field kind? "cosine"
 ---@field min_lr? number learning rate at the end
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- predict the other view's embedding, its gradient stopped
 ---@class lunette.Stage.simsiam
@@ -4705,13 +4718,15 @@ function lunette.ops.draw_text(x, text, left, top, scale, shade) end
 --- constant after the warm-up
 ---@class lunette.Stage.simsiam.schedule.constant
 ---@field kind "constant"
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- half a cosine down to min_lr after the warm-up
 ---@class lunette.Stage.simsiam.schedule.cosine
 ---@field kind? "cosine"
 ---@field min_lr? number learning rate at the end
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- predict, from each view, the other views' balanced assignment to prototypes
 ---@class lunette.Stage.swav
@@ -4841,13 +4856,15 @@ function lunette.ops.draw_text(x, text, left, top, scale, shade) end
 --- constant after the warm-up
 ---@class lunette.Stage.swav.schedule.constant
 ---@field kind "constant"
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- half a cosine down to min_lr after the warm-up
 ---@class lunette.Stage.swav.schedule.cosine
 ---@field kind? "cosine"
 ---@field min_lr? number learning rate at the end
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- make two views' embeddings equal, and their dimensions varied and uncorrelated
 ---@class lunette.Stage.vicreg
@@ -4972,13 +4989,15 @@ function lunette.ops.draw_text(x, text, left, top, scale, shade) end
 --- constant after the warm-up
 ---@class lunette.Stage.vicreg.schedule.constant
 ---@field kind "constant"
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- half a cosine down to min_lr after the warm-up
 ---@class lunette.Stage.vicreg.schedule.cosine
 ---@field kind? "cosine"
 ---@field min_lr? number learning rate at the end
----@field warmup_epochs? number epochs of linear warm-up from zero
+---@field start_lr? number learning rate at the first step of the warm-up
+---@field warmup_epochs? number epochs of linear warm-up from start_lr
 
 --- What a recipe file returns.
 ---@class lunette.Recipe
@@ -5001,6 +5020,7 @@ function lunette.ops.draw_text(x, text, left, top, scale, shade) end
 ---@class lunette.Recipe.data.cifar10
 ---@field kind "cifar10"
 ---@field files? lunette.Recipe.data.cifar10.files which files make which split
+---@field limit? integer only the first so many images of each split; without it, all
 ---@field path string folder with the .bin files, below the data root
 ---@field sha256? table<string, string> expected SHA-256 by file name; a file that differs stops the run
 
@@ -5013,6 +5033,7 @@ function lunette.ops.draw_text(x, text, left, top, scale, shade) end
 ---@class lunette.Recipe.data.cifar100
 ---@field kind "cifar100"
 ---@field files? lunette.Recipe.data.cifar100.files which files make which split
+---@field limit? integer only the first so many images of each split; without it, all
 ---@field path string folder with the .bin files, below the data root
 ---@field sha256? table<string, string> expected SHA-256 by file name; a file that differs stops the run
 
@@ -5025,6 +5046,7 @@ function lunette.ops.draw_text(x, text, left, top, scale, shade) end
 ---@class lunette.Recipe.data.folder
 ---@field kind "folder"
 ---@field classes? (string)[] the subfolders that are the classes, in this order; without it, all
+---@field limit? integer only the first so many images of each class; without it, all
 ---@field path string folder with `train` and `val`, below the data root
 ---@field size? integer height and width that each picture's central square is brought to; memory holds 3 size^2 bytes of each
 
@@ -5041,6 +5063,7 @@ function lunette.ops.draw_text(x, text, left, top, scale, shade) end
 --- STL-10 in the official binary form
 ---@class lunette.Recipe.data.stl10
 ---@field kind "stl10"
+---@field limit? integer only the first so many images of each split; without it, all
 ---@field path string folder with the .bin files, below the data root
 ---@field sha256? table<string, string> expected SHA-256 by file name; a file that differs stops the run
 

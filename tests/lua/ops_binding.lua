@@ -96,11 +96,11 @@ t.case("a NaN names the op that made it", function()
 end)
 
 t.case("a NaN in a gradient names the op whose gradient it is, an infinity only if asked", function()
-  local x = lunette.zeros(2)
-  x.requires_grad = true
+  local zero = lunette.zeros(2)
+  zero.requires_grad = true
   local function traced(...)
     lunette.debug.trace_nan(true, ...)
-    local ok, message = pcall(function() (x * 0):sqrt():sum():backward() end)
+    local ok, message = pcall(function() (zero * 0):sqrt():sum():backward() end)
     lunette.debug.trace_nan(false)
     return ok, message
   end

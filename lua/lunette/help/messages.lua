@@ -203,7 +203,7 @@ return {
   ["lunette.ones(2.5)"] =
     "ones: a size must be a whole number >= 0, got the number 2.5",
   ["lunette.optim.adamw{params = {lunette.ones(1)}, lr = \"x\"}"] =
-    "optim.adamw: lr must be a number",
+    "optim.adamw: lr must be a number of 0 or more, got x",
   ["lunette.optim.lars{lr = 1}"] =
     "optim.lars: params must be a list of parameters, e.g. net:named_parameters()",
   ["lunette.optim.sgd{params = {lunette.ones(1)}, lr = 1}:load_state({}, 0)"] =

@@ -63,7 +63,8 @@ return {
     returns = { { "string", "path of the report" }, { "table", "warnings" } }, fails = "lunette.report.write(\"/nonexistent\")",
     example = "print(pcall(lunette.report.write, \"runs/first\"))" },
   { name = "debug.trace_nan", doc = "While on, the first op whose output holds a NaN raises and names itself, also in backward.",
-    args = { { "on", "boolean", "whether" }, { "infinities", "boolean?", "whether infinities raise as well, false by default" } }, returns = {},
+    args = { { "on", "boolean", "whether" },
+      { "infinities", "boolean?", "whether infinities raise as well, false by default" } }, returns = {},
     fails = "lunette.debug.trace_nan()", example = "lunette.debug.trace_nan(true)\nprint(pcall(lunette.ops.log, "
       .. "lunette.tensor({-1})))\nlunette.debug.trace_nan(false)" },
   { name = "debug.profile", doc = "Calls f and says where the time went: {op, seconds, forward, forward_seconds, backward, "

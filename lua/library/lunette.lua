@@ -1318,6 +1318,16 @@ function lunette.optim.adamw(options) end
 ---@param now? table options of this step alone, such as {weight_decay = 0.1}
 function Optimizer:step(lr, now) end
 
+--- The length of all gradients together; clipped here where clip_norm is set, and not again by the step that follows. Waits for a device.
+--- ```lua
+--- local w = lunette.ones(2, {requires_grad = true})
+--- local loss = (w * 3):sum()
+--- loss:backward()
+--- print(lunette.optim.sgd{params = {w}, lr = 0.1}:clip_gradients())
+--- ```
+---@return number # Euclidean, before clipping; NaN or infinite where a gradient is
+function Optimizer:clip_gradients() end
+
 --- Forgets all gradients.
 --- ```lua
 --- local net = lunette.nn.Linear(3, 1):initialize(1)
@@ -1487,6 +1497,7 @@ function lunette.data.shapes(options) end
 ---@class lunette.DataCifar10Options
 ---@field root string folder of the official binary files
 ---@field split? "train"|"test"|"heldout" which part (default "train")
+---@field limit? integer only the first so many images
 ---@field files? string[] names below root for a split of your own
 
 --- CIFAR-10 from its binary files.
@@ -1502,6 +1513,7 @@ function lunette.data.cifar10(options) end
 ---@class lunette.DataCifar100Options
 ---@field root string folder of the official binary files
 ---@field split? "train"|"test" which part (default "train")
+---@field limit? integer only the first so many images
 ---@field files? string[] names below root for a split of your own
 
 --- CIFAR-100 with its 100 fine labels, from its binary files.
@@ -1517,6 +1529,7 @@ function lunette.data.cifar100(options) end
 ---@class lunette.DataStl10Options
 ---@field root string folder of the official binary files
 ---@field split? "train"|"test"|"unlabeled"|"train+unlabeled" which part (default "train")
+---@field limit? integer only the first so many images
 
 --- STL-10 from its binary files; only train and test have labels.
 --- Source: Coates, Ng and Lee 2011

@@ -9,6 +9,7 @@ local picture = { "picture", "tensor", "(h,w), (1|3,h,w) or (1,1|3,h,w): u8, or 
 
 local function official(name, doc, splits, source)
   return { name = "data." .. name, doc = doc, options = { root, { "split", splits .. " = \"train\"", "which part" },
+      { "limit", "integer?", "only the first so many images" },
       name ~= "stl10" and { "files", "string[]?", "names below root for a split of your own" } or nil },
     returns = set, source = source, fails = ("lunette.data.%s{}"):format(name),
     example = ("local known, set = pcall(lunette.data.%s, {root = \"data/%s\"})\nprint(known and set.n or set)"):format(name, name) }

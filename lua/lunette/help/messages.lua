@@ -206,6 +206,8 @@ return {
     "optim.adamw: lr must be a number of 0 or more, got x",
   ["lunette.optim.lars{lr = 1}"] =
     "optim.lars: params must be a list of parameters, e.g. net:named_parameters()",
+  ["lunette.optim.sgd{params = {lunette.ones(1)}, lr = 1}:clip_gradients()"] =
+    "optim.sgd: no parameter has a gradient; call loss:backward() first",
   ["lunette.optim.sgd{params = {lunette.ones(1)}, lr = 1}:load_state({}, 0)"] =
     "optimizer state: param1.momentum is missing",
   ["lunette.optim.sgd{params = {lunette.ones(1)}, lr = 1}:step()"] =

@@ -49,6 +49,12 @@ return {
     args = { { "lr", "number?", "of this step, the optimizer's own by default" },
       { "now", "table?", "options of this step alone, such as {weight_decay = 0.1}" } },
     returns = {}, fails = "lunette.optim.sgd{params = {lunette.ones(1)}, lr = 1}:step()", example = step_of "sgd" },
+  { name = "optimizer:clip_gradients", doc = "The length of all gradients together; clipped here where clip_norm is set, and not again "
+    .. "by the step that follows. Waits for a device.",
+    args = {}, returns = { { "number", "Euclidean, before clipping; NaN or infinite where a gradient is" } },
+    fails = "lunette.optim.sgd{params = {lunette.ones(1)}, lr = 1}:clip_gradients()",
+    example = "local w = lunette.ones(2, {requires_grad = true})\nlocal loss = (w * 3):sum()\nloss:backward()\n"
+      .. "print(lunette.optim.sgd{params = {w}, lr = 0.1}:clip_gradients())" },
   { name = "optimizer:zero_grad", doc = "Forgets all gradients.", args = {}, returns = {},
     example = net .. "lunette.optim.sgd{params = net:named_parameters(), lr = 0.1}:zero_grad()" },
   { name = "optimizer:state", doc = "Buffers by \"PARAMETER.BUFFER\" and the steps taken, for a checkpoint.", args = {},

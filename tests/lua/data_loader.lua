@@ -99,6 +99,8 @@ t.case("tensors of a batch are freed by the next, unless kept", function()
 end)
 
 t.case("mistakes", function()
+  t.raises(function() loader { augment = lunette.augment "multicrop", views = 2 } end,
+    "loader: augment makes 8 views, of which views = 2 drops 6; leave views out")
   t.raises(function() loader { batch = 101 } end, "a batch of 101 is larger than the data set of 100 images")
   t.raises(function() loader { batch = 0 } end, "batch must be a whole number of at least 1, got 0")
   t.raises(function() loader { treads = 2 } end, "did you mean 'threads'")

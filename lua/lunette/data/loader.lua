@@ -205,7 +205,12 @@ local function new(o)
   end
   local policy = o.augment or augment "none"
   self.augment = type(policy) == "table" and policy.arguments and policy or augment(policy)
-  self.views = whole(o, "views", o.augment and #self.augment.views or 1, 1)
+  local made = o.augment and #self.augment.views or 1
+  self.views = whole(o, "views", made, 1)
+  -- One view of a pair is a view; two of a multi-crop are another method's.
+  if made > 2 and self.views < made then
+    error(("loader: augment makes %d views, of which views = %d drops %d; leave views out"):format(made, self.views, made - self.views), 2)
+  end
   self.seed, self.size, self.dtype = whole(o, "seed", 1, math.mininteger), o.size, o.dtype
   self.shuffle, self.drop_last = o.shuffle ~= false, o.drop_last ~= false
   self.prefetch = whole(o, "prefetch", 2, 0)

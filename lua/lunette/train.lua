@@ -3,6 +3,7 @@
 --
 --   lunette.train{method = lunette.ssl.simclr{...}, loader = ..., optimizer = ..., epochs = 10, learning_rate = f(step)}
 local lunette = require "lunette"
+local first_nan = require "lunette.first_nan"
 local options_of = require "lunette.options"
 
 local allowed = {method = true, loader = true, optimizer = true, epochs = true, learning_rate = true, regularize = true,
@@ -25,23 +26,21 @@ local function broken_parameters(method)
   return #bad > 0 and ("%d parameters hold NaN or infinity, first %s"):format(#bad, bad[1]) or nil
 end
 
--- A step without what follows it: the loss, the regularizer's share of it if there is one, and what comes of the views.
+-- What goes backward, its two parts (the method's loss; the regularizer's, or nil), and what came of the views on the way.
 local function losses(t, views, epoch)
   local loss, h, z = t.method:loss(views)
-  return loss, t.regularize and t.regularize(h, epoch) or nil, h, z
+  local extra = t.regularize and t.regularize(h, epoch) or nil
+  return extra and loss + extra or loss, loss, extra, h, z
 end
 
--- What the first op says whose output, in the loss of these views or its gradient, holds NaN, or if asked an infinity; or nil.
+-- The first op whose output, in the loss of these views or its gradient, holds NaN, or if asked an infinity; or nil.
 local function traced(t, views, epoch, infinities)
-  lunette.debug.trace_nan(true, infinities)
-  local ok, message = pcall(lunette.scope, function()
-    local loss, extra = losses(t, views, epoch)
-    local total = extra and loss + extra or loss
+  local said = first_nan(function()
+    local total = losses(t, views, epoch)
     total:backward()
-  end)
-  lunette.debug.trace_nan(false)
+  end, infinities)
   t.optimizer:zero_grad()
-  return not ok and (tostring(message):gsub("^%S*lunette/[%w_/]+%.lua:%d+: ", "")) or nil
+  return said
 end
 
 -- Why a step's loss or gradient is not finite: parameters that are not already, or the first op whose output is not.
@@ -55,11 +54,9 @@ local function explain(t, views, epoch, nan)
   return before and ("%s. Before it: %s"):format(first, infinite) or first
 end
 
-local function finite(x) return x - x == 0 end
-
 -- Raises where a step's loss or gradient is not finite. Parameters are as before the step.
 local function check_finite(t, what, value, batch, epoch)
-  if finite(value) then return end
+  if value - value == 0 then return end
   t.optimizer:zero_grad()
   local nan = value ~= value
   fail{code = "nan", message = ("%s of epoch %d, batch %d is %s: %s"):format(what, epoch, batch.index, nan and "NaN" or "infinite",
@@ -69,8 +66,7 @@ end
 -- One step. Returns the loss and the regularizer's share of it, as numbers, and what the monitor saw.
 local function step(t, batch, lr, now, epoch)
   local l, r, seen = lunette.scope(function()
-    local loss, extra, h, z = losses(t, batch.views, epoch)
-    local total = extra and loss + extra or loss
+    local total, loss, extra, h, z = losses(t, batch.views, epoch)
     local figures = t.monitor and batch.index == t.loader.batches and t.monitor:observe(t.method, z, batch.views) or nil
     h:free()
     if z then z:free() end

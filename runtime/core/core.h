@@ -53,6 +53,8 @@ struct lun_context {
 };
 
 /* alloc.c: every byte of the runtime comes from here. */
+/* The message becomes "BEFORE NAME: message", before with its own space; the code stays. status.c */
+void luni_prefix(lun_context *c, const char *before, const char *name);
 void *luni_alloc(lun_context *c, int64_t bytes); /* zeroed; NULL sets LUN_EMEM */
 void luni_free(lun_context *c, void *p, int64_t bytes);
 int luni_storage_new(lun_context *c, lun_device d, int64_t bytes, lun_storage **out);

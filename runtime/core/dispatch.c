@@ -162,11 +162,9 @@ static int run_kernel(const luni_entry *e, lun_call *call) {
 
 /* Errors from helpers and nested ops get the name of the op that was asked for in front. */
 static void name_the_op(lun_context *c, const lun_op *op) {
-  char text[sizeof c->message];
   size_t n = strlen(op->name);
   if (!strncmp(c->message, op->name, n) && c->message[n] == ':') return;
-  memcpy(text, c->message, sizeof text);
-  lun_fail(c, c->code, "%s: %.900s", op->name, text);
+  luni_prefix(c, "", op->name);
 }
 
 static int run(lun_context *c, const luni_entry *e, const lun_arg *args, lun_tensor **outs) {

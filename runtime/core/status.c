@@ -23,6 +23,12 @@ int lun_bad(lun_call *c, int code, const char *fmt, ...) {
   return lun_fail(c->ctx, code, "%s: %s", c->op->name, text);
 }
 
+void luni_prefix(lun_context *c, const char *before, const char *name) {
+  char text[sizeof c->message];
+  memcpy(text, c->message, sizeof text);
+  lun_fail(c, c->code, "%s%s: %.900s", before, name, text);
+}
+
 const char *lun_message(const lun_context *c) { return c->message; }
 int lun_message_code(const lun_context *c) { return c->code; }
 

@@ -230,13 +230,6 @@ static int recompute_inputs(lun_node *n) {
   return LUN_OK;
 }
 
-/* A traced NaN names the op that ran; in a gradient that may be a product that occurs anywhere. */
-static void name_the_gradient(lun_context *c, const char *op) {
-  char text[sizeof c->message];
-  memcpy(text, c->message, sizeof text);
-  lun_fail(c, c->code, "gradient of %s: %.900s", op, text);
-}
-
 /* Arguments are laid out for the gradient just as they were for the kernel, so a lazy one is dense already. */
 static int run_node(lun_node *n, heap *h, bool keep_graph) {
   lun_context *c = n->ctx;
@@ -249,7 +242,8 @@ static int run_node(lun_node *n, heap *h, bool keep_graph) {
   luni_span span = profiled ? luni_profile_begin(c) : (luni_span){0};
   int st = recompute_inputs(n);
   if (!st) st = n->entry->row->grad(&n->call, n->dout, din);
-  if (st == LUN_ENAN) name_the_gradient(c, n->entry->row->name);
+  /* A traced NaN names the op that ran; in a gradient that may be a product that occurs anywhere. */
+  if (st == LUN_ENAN) luni_prefix(c, "gradient of ", n->entry->row->name);
   if (profiled) luni_profile_gradient(c, luni_find(c, n->entry->row->name), span);
   /* Free what this node held before its inputs' gradients are passed on: this is what bounds the peak. */
   for (int k = 0; k < LUN_MAX_OUTS; k++) lun_release(n->dout[k]), n->dout[k] = NULL;

@@ -1,5 +1,5 @@
-/* has_nan.cu: whether a dense tensor holds NaN, or if asked infinity: one read of it. No op of the table: the dispatch asks, while somebody
-** looks for the first op that makes one. */
+/* has_nan.cu: whether a dense tensor holds NaN, or if asked infinity: one read of it. No op of the table: the dispatch
+** asks, while somebody looks for the first op that makes one. */
 #include "device/device.h"
 #include "number.h"
 

@@ -1,7 +1,7 @@
 /* ssl_moco_kernels.h: InfoNCE over candidates that come in blocks, for one element type; see real.h. Of every sample
 ** are kept: top, its largest cosine so far, the positive's included; of the negatives alone sum, that of
-** e = exp((cosine - top) / t), and pull (d), that of e candidate. Alone, because loss and gradient go to 0 with them, while the
-** positive's e rounds to 1. */
+** e = exp((cosine - top) / t), and pull (d), that of e candidate. Alone, because loss and gradient go to 0 with them,
+** while the positive's e rounds to 1. */
 #include "exp_rows_kernels.h"
 
 /* Seen so far: only the positive. */
@@ -41,7 +41,8 @@ static void FN(info_nce_pull)(const real *part, real *pull, int64_t count) {
   for (int64_t j = 0; j < count; j++) pull[j] += part[j];
 }
 
-/* loss = factor mean(log(sum + e) - (positive - top) / t), e the positive's; pull becomes its gradient to the unit rows u. */
+/* loss = factor mean(log(sum + e) - (positive - top) / t), e the positive's; pull becomes its gradient to the unit rows
+** u. */
 static void FN(info_nce_end)(const real *v, const real *positive, const real *top, const double *sum, real *pull,
                              real *loss, int64_t n, int64_t d, double factor, real per_t) {
   double total = 0;

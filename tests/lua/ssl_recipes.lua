@@ -92,6 +92,16 @@ t.case("the projector is the stage's, else the model's, else the method's", func
   t.equal({projectors ", projector = { 32, 4 }"}, {{16, 8}, {32, 4}})
 end)
 
+t.case("a warm-up begins at start_lr", function()
+  for _, kind in ipairs{"cosine", "constant"} do
+    local schedule = ("schedule = { kind = '%s', warmup_epochs = 2, start_lr = 0.01 }"):format(kind)
+    local _, out = run(stages{pretrain("first", "simclr", "augment = 'weak', " .. schedule)})
+    local rows = rundir.read_metrics(out)
+    -- Four steps from 0.01 to 0.02, two an epoch; a row has the rate of its last step.
+    t.ok(math.abs(rows[1].lr - 0.0125) < 1e-12 and math.abs(rows[2].lr - 0.0175) < 1e-12, kind .. ": " .. rows[1].lr .. ", " .. rows[2].lr)
+  end
+end)
+
 t.case("a queue smaller than the batch", function()
   local _, said = config(stages{(pretrain("a", "moco"):gsub("queue = 48", "queue = 15"))})
   t.contains(said, "'stages.a.queue' is 15, less than the batch of 16; set it to several batches")

@@ -1,12 +1,12 @@
 -- models/features.lua: representations of many images by an encoder, batch after batch.
 local lunette = require "lunette"
+local first_nan = require "lunette.first_nan"
 
 -- The first op that makes a NaN of these images, as a text.
-local function first_nan(encoder, images, norm)
-  lunette.debug.trace_nan(true)
-  local ok, message = pcall(lunette.scope, lunette.no_grad, function() encoder(lunette.ops.normalize_images(images, {norm = norm})) end)
-  lunette.debug.trace_nan(false)
-  return ok and "its weights are too large" or (tostring(message):gsub("^%S*lunette/[%w_/]+%.lua:%d+: ", ""))
+local function explain(encoder, images, norm)
+  return first_nan(function()
+    lunette.no_grad(function() encoder(lunette.ops.normalize_images(images, {norm = norm})) end)
+  end) or "its weights are too large"
 end
 
 -- Representations (n, r) f32 of all images of a set, no gradient, on the encoder's device.
@@ -26,7 +26,7 @@ local function features(encoder, images, options)
         out[{{first, last}, {}}] = h
         local sum = h:sum():item()
         if sum - sum ~= 0 then
-          local why = first_nan(encoder, images:narrow(1, first, last):to(device), norm)
+          local why = explain(encoder, images:narrow(1, first, last):to(device), norm)
           error({code = "nan", message = ("the representations of images %d to %d hold NaN or infinity, the encoder has diverged: %s")
             :format(first, last, why)}, 0)
         end

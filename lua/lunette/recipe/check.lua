@@ -480,18 +480,11 @@ local function check_sizes(config, root, ctx)
   end
 end
 
--- Sizes of the views of a stage that trains, in pixels, the views' own or the stage's or those of the data.
-local function view_sizes(stage, side)
-  local sizes = {}
-  for i, view in ipairs(stage.augment) do sizes[i] = view.size or stage.size or side end
-  return sizes
-end
-
 -- Every size that the encoder gets to see in a stage is one it takes, and the views that are compared are of one.
 local function check_pixels(config, stage, spec, complain)
   local side, trains = schema.data[spec.kind].side(spec), schema.tasks[stage.task].trains
   local problem_of = schema.model.size_problem[config.model.backbone] or function() end
-  local sizes = trains and view_sizes(stage, side) or { side }
+  local sizes = trains and schema.augment.sizes(stage, side) or { side }
   for _, size in ipairs(sizes) do
     local problem = problem_of(config.model, size)
     if problem then return complain(trains and "size" or "data", "gives the encoder images %d pixels wide, %s", size, problem) end

@@ -166,13 +166,9 @@ local function training(state, stage)
   local result = { name = stage.name, parameters = method:count(), encoder_parameters = encoder:count(),
     parameter_bytes = 0, optimizer_bytes = bytes_of(made.optimizer:state()), state_bytes = bytes_of(method:state()) }
   for _, p in ipairs(method:named_parameters()) do result.parameter_bytes = result.parameter_bytes + bytes_of { p.tensor } end
-  local view = stage.size or side
   result.layers = layers.of(method, function()
     local views = {}
-    for i, spec in ipairs(stage.augment) do
-      local s = spec.size or view
-      views[i] = lunette.zeros(2, 3, s, s)
-    end
+    for i, s in ipairs(schema.augment.sizes(stage, side)) do views[i] = lunette.zeros(2, 3, s, s) end
     method:loss(views)
   end)
   result.step = step_of(state, stage, made, side)

@@ -38,6 +38,13 @@ augment.presets = require "lunette.augment.presets"
 --- Views where no preset or list says how many, and bounds of a list.
 augment.views, augment.min_views, augment.max_views = 2, 2, 64
 
+--- sizes(stage, side) -> height and width of each view of a stage that trains: the view's own, the stage's, or the images'
+function augment.sizes(stage, side)
+  local sizes = {}
+  for i, view in ipairs(stage.augment) do sizes[i] = view.size or stage.size or side end
+  return sizes
+end
+
 augment.type = t.augment {
   default = "symmetric",
   doc = "how the views of an image are made: a preset's name, a table (with or without preset), or one per view",

@@ -162,6 +162,35 @@ t.case("options that would make a step diverge or go up are refused", function()
   t.contains(text, "'stages.pretrain.optim.betas[1]' must be at most 0.999999")
 end)
 
+t.case("gradients that were measured are clipped once, those of the next step anew", function()
+  local w = lunette.zeros(2, {requires_grad = true})
+  local opt = lunette.optim.sgd{params = {w}, lr = 1, momentum = 0, clip_norm = 1}
+  local function backward(by)
+    local loss = (w * lunette.tensor{3 * by, 4 * by}):sum()
+    loss:backward()
+  end
+  local function near(a, b) t.ok(math.abs(a - b) < 1e-5, ("%.9g, expected %.9g"):format(a, b)) end
+  backward(1)
+  near(opt:clip_gradients(), 5)
+  opt:step()
+  near(opt.grad_norm, 5)
+  near(w[1], -0.6)
+  backward(2)
+  opt:step()
+  near(opt.grad_norm, 10)
+  near(w[1], -1.2)
+  backward(3)
+  opt:clip_gradients()
+  opt:zero_grad()
+  backward(4)
+  opt:step()
+  near(opt.grad_norm, 20)
+  local free = lunette.optim.sgd{params = {w}, lr = 1, momentum = 0}
+  backward(1)
+  near(free:clip_gradients(), 5)
+  t.equal(w.grad:totable(), {3, 4}, "without clip_norm only measured")
+end)
+
 t.case("a step frees the gradients, without waiting for the collector", function()
   local net = lunette.nn.Linear(64, 64)
   local opt = lunette.optim.sgd{params = net:named_parameters(), lr = 0.1, groups = {{max_ndim = 1, weight_decay = 0}}}

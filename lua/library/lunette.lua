@@ -1307,7 +1307,7 @@ function lunette.optim.lars(options) end
 ---@return lunette.Optimizer
 function lunette.optim.adamw(options) end
 
---- Updates every parameter that has a gradient, and frees the gradients.
+--- Updates every parameter that has a gradient. Gradients stay until zero_grad.
 --- ```lua
 --- local net = lunette.nn.Linear(3, 1):initialize(1)
 --- local optimizer = lunette.optim.sgd{params = net:named_parameters(), lr = 0.1}

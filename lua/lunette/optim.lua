@@ -141,7 +141,7 @@ function Optimizer:clip_gradients()
   return clip(self, (gradients(self)))
 end
 
--- Update every parameter that has a gradient, and free the gradients. lr: this step's learning rate, by default self.lr.
+-- Update every parameter that has a gradient; gradients stay until zero_grad. lr: this step's learning rate, by default self.lr.
 -- now: options of this step alone, e.g. {weight_decay = 0.1}; what a group sets for itself stays.
 function Optimizer:step(lr, now)
   if now then options_of.check("optim." .. self.kind .. ": step", now, self.settings) end

@@ -45,7 +45,7 @@ return {
     returns = optimizer, source = "Loshchilov and Hutter 2019, arXiv 1711.05101",
       fails = "lunette.optim.adamw{params = {lunette.ones(1)}, lr = \"x\"}",
     example = step_of "adamw" },
-  { name = "optimizer:step", doc = "Updates every parameter that has a gradient, and frees the gradients.",
+  { name = "optimizer:step", doc = "Updates every parameter that has a gradient. Gradients stay until zero_grad.",
     args = { { "lr", "number?", "of this step, the optimizer's own by default" },
       { "now", "table?", "options of this step alone, such as {weight_decay = 0.1}" } },
     returns = {}, fails = "lunette.optim.sgd{params = {lunette.ones(1)}, lr = 1}:step()", example = step_of "sgd" },

@@ -81,6 +81,19 @@ case("trace_nan finds the op on the device", function()
   t.contains(message, "sqrt: output y (2) holds NaN")
 end)
 
+case("trace_nan finds an infinity on the device, in every dtype, if asked", function()
+  for _, dtype in ipairs { "f32", "f64", "bf16" } do
+    local x = lunette.tensor({ 1, -1 / 0 }, { dtype = dtype, device = "cuda" })
+    for _, infinities in ipairs { false, true } do
+      lunette.debug.trace_nan(true, infinities)
+      local ok, message = pcall(function() return x:clone() end)
+      lunette.debug.trace_nan(false)
+      t.equal(ok, not infinities, dtype)
+      if infinities then t.contains(message, "clone: output y (2) holds NaN or infinity") end
+    end
+  end
+end)
+
 -- Two steps of SimCLR of the smallest network, with the same draws on both devices.
 local function train(device, precision, batch)
   local set = lunette.data.shapes { n = 2 * batch, size = 16, seed = 3 }

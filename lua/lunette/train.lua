@@ -10,6 +10,26 @@ local allowed = {method = true, loader = true, optimizer = true, epochs = true, 
                  on_step = true, on_epoch = true, interrupted = true, on_interrupt = true, start = true, weight_decay = true,
                  schedules = true, monitor = true}
 
+-- What there must be, and whether a value is that.
+local required = {
+  {"method", "a method of lunette.ssl, e.g. lunette.ssl.simclr{...}", function(v) return v.loss and v.schedules end},
+  {"loader", "a loader, e.g. lunette.data.loader{...}", function(v) return v.epoch and v.batches end},
+  {"optimizer", "an optimizer, e.g. lunette.optim.sgd{...}", function(v) return v.step and v.zero_grad end},
+}
+
+local function check(t)
+  options_of.check("train", t, allowed, 2)
+  for _, r in ipairs(required) do
+    local value = t[r[1]]
+    if type(value) ~= "table" or not r[3](value) then
+      error(("train: %s must be %s, got %s"):format(r[1], r[2], value == nil and "nothing" or type(value)), 3)
+    end
+  end
+  if math.type(t.epochs) ~= "integer" or t.epochs < 0 then
+    error(("train: epochs must be a whole number from 0 on, got %s"):format(t.epochs == nil and "nothing" or tostring(t.epochs)), 3)
+  end
+end
+
 -- What a recipe takes for the exit code, and a script shows as a text.
 local failure = {__tostring = function(e) return e.message end}
 
@@ -111,7 +131,7 @@ end
 -- Raises {code = "nan"} where the loss or the gradient is not finite, with parameters as before that step, and
 -- {code = "interrupt", signal =} after on_interrupt.
 local function train(t)
-  options_of.check("train", t, allowed)
+  check(t)
   local p = t.start or {epoch = 0, batch = 0, step = 0, loss_sum = 0, extra_sum = 0}
   local lr_of = t.learning_rate or function() return t.optimizer.lr end
   local schedules = schedules_of(t)

@@ -53,7 +53,7 @@ t.case("mistakes in groups are named", function()
     t.ok(not ok, "no error")
     t.contains(message, text)
   end
-  says({groups = {{match = "*.gain"}}}, "groups[1] fits no parameter; their names are like layer.weight")
+  says({groups = {{match = "*.gain"}}}, "groups[1] fits no parameter that none before it fits; their names are like layer.weight")
   says({groups = {{mach = "*.bias"}}}, "unknown option 'mach' (did you mean 'match'?)")
   says({clip_norm = 0}, "clip_norm must be a number above 0")
   says({clipnorm = 1}, "unknown option 'clipnorm' (did you mean 'clip_norm'?)")
@@ -128,6 +128,20 @@ t.case("a recipe passes every option on, and its rows hold the gradient's length
   t.equal(#seen, 2)
   t.ok(math.abs(seen[1] - 0.04) < 1e-12 and math.abs(seen[2] - 0.22) < 1e-12, "a cosine from 0.04 to 0.4")
   t.match(t.read(folder .. "/run/metrics.jsonl"), '"grad_norm":%d')
+end)
+
+t.case("a group that fits nothing is told before anything runs or is written", function()
+  local folder = t.folder()
+  t.write(folder .. "/r.lua", RECIPE:format("{ lr = 0.1, groups = { { match = { 'encoder.*' } }, { match = { '*.bn1.*' }, lr = 1 } } }"))
+  local text = "stages.pretrain.optim: groups[2] fits no parameter that none before it fits; their names are like encoder."
+  local code, info = require("lunette.recipe.run").run(folder .. "/r.lua", {progress = "none", report = false, out = folder .. "/run"})
+  t.equal(code, 2)
+  t.contains(info.message, text)
+  t.ok(not io.open(folder .. "/run/status.json"), "no run directory")
+  local said = {}
+  code = require("lunette.recipe.dryrun").run(folder .. "/r.lua", {}, function() end, function(line) said[#said + 1] = line end)
+  t.equal(code, 2)
+  t.contains(said[1], text)
 end)
 
 t.case("a recipe's mistakes in groups", function()

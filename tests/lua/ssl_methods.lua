@@ -82,10 +82,25 @@ for _, row in ipairs(lunette.ssl.methods) do
     t.raises(function() method:loss{lunette.zeros(4, 3, 8, 8), lunette.zeros(5, 3, 8, 8)} end, "view 1 has 4 images, view 2 has 5")
     if not row.multicrop then t.raises(function() method:loss{x, x, x} end, "needs 2 views, got 3") end
     t.raises(function() ssl.method(name, {projecter = {8}}) end, "unknown option 'projecter' (did you mean 'projector'?)")
-    t.raises(function() ssl.method(name, {projector = {8, 0.5}}) end, "ssl." .. name .. ": projector must be a list of whole numbers")
+    t.raises(function() ssl.method(name, {projector = {8, 0.5}}) end,
+      "ssl." .. name .. ": projector must be a list of 1 to 8 whole numbers from 1 to 65536, got {8, 0.5}")
     t.raises(function() lunette.ssl[name]{encoder = "resnet18"} end, "ssl." .. name .. ": encoder must be a model")
   end)
 end
+
+t.case("training says what it lacks", function()
+  local method = ssl.method "simclr"
+  local source = {epoch = function() end, batches = 1}
+  local sgd = lunette.optim.sgd{params = method:named_parameters(), lr = 0.1}
+  local function says(given, text) t.raises(function() lunette.train(given) end, text) end
+  says({}, "train: method must be a method of lunette.ssl, e.g. lunette.ssl.simclr{...}, got nothing")
+  says({method = sgd}, "train: method must be a method of lunette.ssl, e.g. lunette.ssl.simclr{...}, got table")
+  says({method = method}, "train: loader must be a loader, e.g. lunette.data.loader{...}, got nothing")
+  says({method = method, loader = source, optimizer = 0.1},
+    "train: optimizer must be an optimizer, e.g. lunette.optim.sgd{...}, got number")
+  says({method = method, loader = source, optimizer = sgd}, "train: epochs must be a whole number from 0 on, got nothing")
+  says({method = method, loader = source, optimizer = sgd, epochs = 0.5}, "from 0 on, got 0.5")
+end)
 
 t.case("a teacher starts as the student, follows it slowly, and can be set to it", function()
   local method = ssl.method "byol"

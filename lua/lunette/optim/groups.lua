@@ -78,7 +78,9 @@ function groups.of(who, given, allowed)
     group.members[#group.members + 1] = i
   end
   for i in ipairs(rules) do
-    if not used[i] then fail("groups[%d] fits no parameter; their names are like %s", i, list[1].name) end
+    if not used[i] then
+      fail("groups[%d] fits no parameter that none before it fits; their names are like %s, %s", i, list[1].name, list[#list].name)
+    end
   end
   return list, result
 end

@@ -237,6 +237,11 @@ function dryrun.run(path, options, out, err)
   end
   local lacking, kind = needs.problem(config, program.version)
   if lacking then lacks(kind, lacking) end
+  local unfit = runner.group_problem(config)
+  if unfit then
+    lacks("recipe", unfit)
+    return code
+  end
   local list, counts = dryrun.reads(config, datafiles.root(options.data_root))
   for _, stage in ipairs(config.stages) do
     local n = counts[stage.data]

@@ -253,6 +253,14 @@ local function missing_task(config)
   end
 end
 
+--- group_problem(config) -> nil, or what is wrong with a stage's groups of parameters. Only the built model has their names.
+function run.group_problem(config)
+  for _, stage in ipairs(config.stages) do
+    local problem = stage.optim and stage.optim.groups and task_module(stage.task).group_problem(config, stage)
+    if problem then return problem end
+  end
+end
+
 local function summary(results)
   local parts = {}
   for _, key in ipairs { "top1", "auroc", "auprc", "base_rate", "miou_core", "miou_spurious", "pointing", "loss" } do
@@ -436,6 +444,8 @@ function run.prepare(config, loaded, options)
   if lacking then return lacks(kind, lacking) end
   lacking = missing_task(config)
   if lacking then return lacks("error", lacking) end
+  lacking = run.group_problem(config)
+  if lacking then return lacks("recipe", lacking) end
   local device = { asked = config.device }
   if options.device_info then
     local found, why = options.device_info(config)

@@ -39,14 +39,24 @@ local function problem(type_, value)
   if type_.type == "boolean" then return type(value) ~= "boolean" and "true or false" end
   if type_.type == "list" then
     local good = type(value) == "table" and #value >= type_.min_items
+    good = good and #value <= type_.max_items
     for _, x in ipairs(good and value or {}) do good = good and not problem(type_.of, x) end
-    return not good and "a list of whole numbers"
+    return not good and ("a list of %d to %d whole numbers from %d to %d"):format(type_.min_items, type_.max_items, type_.of.min,
+      type_.of.max)
   end
   local integer = type_.type == "integer"
   if type(value) ~= "number" or (integer and math.type(value) ~= "integer") then return integer and "a whole number" or "a number" end
   if type_.above and value <= type_.above then return "greater than " .. type_.above end
   if value < (type_.min or value) then return "at least " .. type_.min end
   return value > (type_.max or value) and ("at most %g"):format(type_.max)
+end
+
+-- A list as it is written, anything else as tostring has it.
+local function shown(value)
+  if type(value) ~= "table" then return tostring(value) end
+  local items = {}
+  for i, x in ipairs(value) do items[i] = tostring(x) end
+  return ("{%s}"):format(table.concat(items, ", "))
 end
 
 -- The options a script gave to a method: known, of their types and in range, with the defaults filled in. `known` is a set
@@ -60,7 +70,7 @@ function settings.resolve(who, given, types, known)
     local value, type_ = given[name], types[name]
     if value ~= nil and type_ then
       local expected = problem(type_, value)
-      if expected then error(("%s: %s must be %s, got %s"):format(who, name, expected, tostring(value)), 3) end
+      if expected then error(("%s: %s must be %s, got %s"):format(who, name, expected, shown(value)), 3) end
     elseif value == nil and type_ then
       value = type_.default
     end

@@ -1,5 +1,6 @@
 -- tasks/pretrain.lua: the stage that trains an encoder with a self-supervised method: the task of every method.
 local lunette = require "lunette"
+local groups = require "lunette.optim.groups"
 local setup = require "lunette.tasks.setup"
 
 local pretrain = {}
@@ -114,6 +115,17 @@ function pretrain.method_of(stage, encoder, seed)
     for name in pairs(row.name == stage.task and row.settings or {}) do options[name] = stage[name] end
   end
   return lunette.ssl[stage.task](options)
+end
+
+-- What is wrong with a stage's groups of parameters, told before any stage has run, or nil: one that no parameter is in.
+function pretrain.group_problem(config, stage)
+  if not stage.optim.groups then return nil end
+  local encoder = setup.encoder({config = config, device = "cpu", load_stage_weights = function() return nil end}, "random")
+  local method = pretrain.method_of(stage, encoder, 0)
+  local fine, problem = pcall(groups.of, ("stages.%s.optim"):format(stage.name),
+    {params = method:named_parameters(), groups = stage.optim.groups}, stage.optim)
+  for _, tensor in pairs(method:state()) do tensor:free() end
+  return not fine and problem or nil
 end
 
 -- Start weights: the whole method's where the earlier stage trained the same one, with its heads, teacher and queue; after

@@ -1,5 +1,6 @@
 /* lua_tensor.c: the metatable of tensors: fields, methods that are not ops, the release of memory. */
 #include "binding.h"
+#include "lunette_device.h"
 
 #include <string.h>
 
@@ -92,27 +93,13 @@ void lunb_push_element(lua_State *L, const lun_tensor *t, const int64_t *index) 
   }
 }
 
-/* The elements on another device; images stay channels-last. */
-static int moved(lun_context *c, lun_tensor *t, lun_device d, lun_tensor **out) {
-  bool image = !lun_is_dense(t) && lun_is_dense_image(t);
-  lun_tensor *there = NULL;
-  int st = image ? lun_empty_image(c, lun_dtype_of(t), d, lun_shape(t), &there)
-                 : lun_empty(c, lun_dtype_of(t), d, lun_ndim(t), lun_shape(t), &there);
-  if (!st) st = lun_copy(there, t);
-  if (st)
-    lun_release(there);
-  else
-    *out = there;
-  return st;
-}
-
 lun_tensor *lunb_host(lua_State *L, lun_tensor *t) {
   if (lun_device_of(t) == LUN_CPU) {
     lua_pushnil(L);
     return t;
   }
   lunb_box *host = lunb_push(L);
-  lunb_try(L, moved(lunb_context(L), t, LUN_CPU, &host->t));
+  lunb_try(L, lun_to_device(t, LUN_CPU, &host->t));
   return host->t;
 }
 
@@ -245,10 +232,25 @@ static int tensor_to(lua_State *L) {
   }
   if (dev != lun_device_of(t)) { /* a leaf: moving is not recorded */
     lunb_box *b = lunb_push(L);
-    int st = moved(c, t, dev, &b->t);
-    if (lunb_retry(L, st)) st = moved(c, t, dev, &b->t);
+    int st = lun_to_device(t, dev, &b->t);
+    if (lunb_retry(L, st)) st = lun_to_device(t, dev, &b->t);
     lunb_try(L, st);
   }
+  return 1;
+}
+
+/* send(device): the tensor itself where it is there already. */
+static int tensor_send(lua_State *L) {
+  lun_tensor *t = lunb_check(L, 1);
+  lun_device d;
+  lunb_try(L, lun_device_parse(lunb_context(L), luaL_checkstring(L, 2), &d));
+  lua_settop(L, 1);
+  if (d == lun_device_of(t)) return 1;
+  lunb_make_room(L);
+  lunb_box *b = lunb_push(L);
+  int st = lun_send(t, d, &b->t);
+  if (lunb_retry(L, st)) st = lun_send(t, d, &b->t);
+  lunb_try(L, st);
   return 1;
 }
 
@@ -263,8 +265,8 @@ static int tensor_move(lua_State *L) {
   if (!lun_is_leaf(t)) lunb_error(L, "move: only a leaf can be moved in place; this tensor came from an op, use to()");
   bool wants = lun_requires_grad(t);
   lunb_make_room(L);
-  int st = moved(c, t, d, &there);
-  if (lunb_retry(L, st)) st = moved(c, t, d, &there);
+  int st = lun_to_device(t, d, &there);
+  if (lunb_retry(L, st)) st = lun_to_device(t, d, &there);
   lunb_try(L, st);
   if (wants) st = lun_set_requires_grad(there, true);
   lun_release(t);
@@ -324,13 +326,25 @@ static int tensor_newindex(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg methods[] = {
-    {"shape", tensor_shape},     {"ndim", tensor_ndim},           {"numel", tensor_numel},
-    {"dtype", tensor_dtype},     {"device", tensor_device},       {"is_dense", tensor_is_dense},
-    {"is_leaf", tensor_is_leaf}, {"item", tensor_item},           {"totable", tensor_totable},
-    {"tobytes", tensor_tobytes}, {"backward", tensor_backward},   {"detach", tensor_detach},
-    {"to", tensor_to},           {"move", tensor_move},           {"free", tensor_gc},
-    {"copy", tensor_copy},       {"zero_grad", tensor_zero_grad}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"shape", tensor_shape},
+                                   {"ndim", tensor_ndim},
+                                   {"numel", tensor_numel},
+                                   {"dtype", tensor_dtype},
+                                   {"device", tensor_device},
+                                   {"is_dense", tensor_is_dense},
+                                   {"is_leaf", tensor_is_leaf},
+                                   {"item", tensor_item},
+                                   {"totable", tensor_totable},
+                                   {"tobytes", tensor_tobytes},
+                                   {"backward", tensor_backward},
+                                   {"detach", tensor_detach},
+                                   {"to", tensor_to},
+                                   {"move", tensor_move},
+                                   {"free", tensor_gc},
+                                   {"copy", tensor_copy},
+                                   {"zero_grad", tensor_zero_grad},
+                                   {"send", tensor_send},
+                                   {NULL, NULL}};
 
 void lunb_open_tensor(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", tensor_gc},           {"__close", tensor_gc},

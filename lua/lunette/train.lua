@@ -94,6 +94,7 @@ local function step(t, batch, lr, now, epoch)
     return loss:detach(), extra and extra:detach() or nil, figures
   end)
   t.method:before_update()
+  if t.loader.ahead then t.loader:ahead() end
   -- Gradients are measured before the loss is read: a device is waited for once.
   local length = t.optimizer.clip_gradients and t.optimizer:clip_gradients() or 0
   local loss, extra = l:item(), r and r:item() or nil

@@ -41,7 +41,8 @@ static bool uses_blocks(int64_t bytes) {
 #endif
 }
 
-static int raw_alloc(lun_context *c, lun_device d, int64_t bytes, void **out) {
+/* sent: NULL, or bytes of the host for a block of a device that can be sent. */
+static int raw_alloc(lun_context *c, lun_device d, int64_t bytes, const void *sent, void **out) {
   if (d != LUN_CPU) LUN_TRY(lun_device_need(c, d));
   int64_t live = atomic_load(&c->live[d]);
   if (c->limit[d] && bytes > c->limit[d] - live)
@@ -49,7 +50,9 @@ static int raw_alloc(lun_context *c, lun_device d, int64_t bytes, void **out) {
                     (long long)bytes, (long long)live, (long long)c->limit[d]);
   if (must_fail(c))
     return lun_fail(c, LUN_EMEM, "out of memory: a test failed this allocation of %lld bytes", (long long)bytes);
-  if (d != LUN_CPU) {
+  if (sent) {
+    LUN_TRY(c->loaded[d].backend->send(c, sent, bytes, out));
+  } else if (d != LUN_CPU) {
     LUN_TRY(c->backend[d]->alloc(c, bytes, out));
   } else {
     /* A whole number of cache lines, so that vector kernels may start anywhere aligned; never zero bytes. */
@@ -80,11 +83,11 @@ static void raw_free(lun_context *c, lun_device d, void *p, int64_t bytes) {
   atomic_fetch_sub(&c->blocks[d], 1);
 }
 
-int luni_storage_new(lun_context *c, lun_device d, int64_t bytes, lun_storage **out) {
+static int storage_of(lun_context *c, lun_device d, int64_t bytes, const void *sent, lun_storage **out) {
   *out = NULL;
   lun_storage *s = luni_alloc(c, sizeof *s);
   if (!s) return LUN_EMEM;
-  int st = raw_alloc(c, d, bytes, &s->data);
+  int st = raw_alloc(c, d, bytes, sent, &s->data);
   if (st) {
     luni_free(c, s, sizeof *s);
     return st;
@@ -93,8 +96,17 @@ int luni_storage_new(lun_context *c, lun_device d, int64_t bytes, lun_storage **
   s->ctx = c;
   s->device = d;
   s->bytes = bytes;
+  s->arriving = sent != NULL;
   *out = s;
   return LUN_OK;
+}
+
+int luni_storage_new(lun_context *c, lun_device d, int64_t bytes, lun_storage **out) {
+  return storage_of(c, d, bytes, NULL, out);
+}
+
+int luni_storage_sent(lun_context *c, lun_device d, const void *src, int64_t bytes, lun_storage **out) {
+  return storage_of(c, d, bytes, src, out);
 }
 
 void luni_storage_release(lun_storage *s) {
@@ -109,7 +121,7 @@ int lun_scratch(lun_call *c, int64_t bytes, void **out) {
   if (bytes < 0 || bytes > INT64_MAX - 128)
     return lun_fail(c->ctx, LUN_EMEM, "%s: scratch of %lld bytes", c->op->name, (long long)bytes);
   void *p;
-  LUN_TRY(raw_alloc(c->ctx, LUN_CPU, bytes + 64, &p));
+  LUN_TRY(raw_alloc(c->ctx, LUN_CPU, bytes + 64, NULL, &p));
   memcpy(p, &bytes, sizeof bytes);
   *out = (char *)p + 64;
   return LUN_OK;

@@ -58,6 +58,7 @@ void luni_prefix(lun_context *c, const char *before, const char *name);
 void *luni_alloc(lun_context *c, int64_t bytes); /* zeroed; NULL sets LUN_EMEM */
 void luni_free(lun_context *c, void *p, int64_t bytes);
 int luni_storage_new(lun_context *c, lun_device d, int64_t bytes, lun_storage **out);
+int luni_storage_sent(lun_context *c, lun_device d, const void *src, int64_t bytes, lun_storage **out); /* see lun_send */
 void luni_storage_release(lun_storage *s);
 
 /* blocks.c: host blocks of LUNI_BLOCK_MIN bytes and more. */
@@ -77,6 +78,11 @@ int luni_count_checked(lun_context *c, int ndim, const int64_t *shape, int64_t *
 int luni_signature_parse(lun_context *c, const lun_op *op, lun_signature *sig);
 
 /* device.c */
+/* Before t's bytes are touched: those on their way come first. */
+int luni_arrive(lun_storage *s);
+static inline int luni_here(const lun_tensor *t) {
+  return t->storage && t->storage->arriving ? luni_arrive(t->storage) : LUN_OK;
+}
 void luni_devices_close(lun_context *c);
 
 /* registry.c */

@@ -120,6 +120,12 @@ void lun_device_flush(lun_context *c, lun_device d) {
   if (c->loaded[d].backend) c->loaded[d].backend->flush(c);
 }
 
+int luni_arrive(lun_storage *s) {
+  LUN_TRY(s->ctx->loaded[s->device].backend->arrive(s->ctx, s->data));
+  s->arriving = false;
+  return LUN_OK;
+}
+
 /* The first failure, after every device was told. One that came up inside a step hears of the next. */
 static int tell_steps(lun_context *c, bool begin) {
   int st = LUN_OK;

@@ -43,6 +43,7 @@ static int check_args(lun_context *c, const luni_entry *e, const lun_arg *args, 
         continue;
       }
       if (!first) first = a->t;
+      LUN_TRY(luni_here(a->t));
       if (a->t->device != first->device)
         return lun_fail(c, LUN_EDEVICE, "%s: %s is on %s, the tensors before it on %s; move one with :to(\"%s\")",
                         e->row->name, p->name, lun_device_name(a->t->device), lun_device_name(first->device),
@@ -58,6 +59,7 @@ static int check_args(lun_context *c, const luni_entry *e, const lun_arg *args, 
       for (int k = 0; k < a->list.n; k++) {
         lun_tensor *t = a->list.v[k];
         if (!first) first = t;
+        LUN_TRY(luni_here(t));
         if (t->device != first->device)
           return lun_fail(c, LUN_EDEVICE, "%s: %s[%d] is on another device than the rest", e->row->name, p->name,
                           k + 1);

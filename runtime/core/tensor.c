@@ -181,6 +181,7 @@ static int element_offset(lun_tensor *t, const int64_t *index, int64_t *out) {
 int lun_get(lun_tensor *t, const int64_t *index, double *out) {
   int64_t o = 0;
   LUN_TRY(element_offset(t, index, &o));
+  LUN_TRY(luni_here(t));
   if (t->device == LUN_CPU) {
     *out = read_element(t->storage->data, t->dtype, o);
     return LUN_OK;
@@ -195,6 +196,7 @@ int lun_get(lun_tensor *t, const int64_t *index, double *out) {
 int lun_set(lun_tensor *t, const int64_t *index, double value) {
   int64_t o = 0;
   LUN_TRY(element_offset(t, index, &o));
+  LUN_TRY(luni_here(t));
   if (t->device == LUN_CPU) {
     write_element(t->storage->data, t->dtype, o, value);
     return LUN_OK;
@@ -337,6 +339,8 @@ int lun_copy(lun_tensor *dst, lun_tensor *src) {
                     lun_shape_text(src->ndim, src->shape, b, sizeof b));
   }
   if (lun_numel(dst) == 0) return LUN_OK;
+  LUN_TRY(luni_here(dst));
+  LUN_TRY(luni_here(src));
   if (dst->device == LUN_CPU && src->device == LUN_CPU) {
     copy_host(dst, src);
     return LUN_OK;
@@ -344,6 +348,55 @@ int lun_copy(lun_tensor *dst, lun_tensor *src) {
   if (same_layout_bits(dst, src)) return move_bytes(dst, src);
   if (dst->device == src->device) return copy_on_device(dst, src);
   return dst->device == LUN_CPU ? copy_to_host(dst, src) : copy_to_device(dst, src);
+}
+
+int lun_to_device(lun_tensor *t, lun_device d, lun_tensor **out) {
+  lun_tensor *there = NULL;
+  *out = NULL;
+  int st = dense_like(t, t->dtype, d, &there);
+  if (!st) st = lun_copy(there, t);
+  if (st) {
+    lun_release(there);
+    return st;
+  }
+  *out = there;
+  return LUN_OK;
+}
+
+/* t is dense, in one of the two layouts. */
+static int send_dense(lun_tensor *t, lun_device d, lun_tensor **out) {
+  int64_t size = lun_dtype_size(t->dtype);
+  lun_tensor *there;
+  LUN_TRY(copy_header(t, &there));
+  there->device = d;
+  there->offset = 0;
+  int st =
+      luni_storage_sent(t->ctx, d, (char *)t->storage->data + t->offset * size, lun_numel(t) * size, &there->storage);
+  if (st) {
+    lun_release(there);
+    return st;
+  }
+  *out = there;
+  return LUN_OK;
+}
+
+int lun_send(lun_tensor *t, lun_device d, lun_tensor **out) {
+  lun_context *c = t->ctx;
+  *out = NULL;
+  if (t->device == d) {
+    *out = lun_retain(t);
+    return LUN_OK;
+  }
+  LUN_TRY(lun_device_need(c, d));
+  bool can = d != LUN_CPU && t->device == LUN_CPU && c->loaded[d].backend && c->loaded[d].backend->send;
+  if (!can || lun_numel(t) == 0) return lun_to_device(t, d, out);
+  if (lun_is_dense(t) || lun_is_dense_image(t)) return send_dense(t, d, out);
+  lun_tensor *ready;
+  LUN_TRY(dense_like(t, t->dtype, LUN_CPU, &ready));
+  copy_host(ready, t);
+  int st = send_dense(ready, d, out);
+  lun_release(ready);
+  return st;
 }
 
 /* ---- gradients as attributes ---- */

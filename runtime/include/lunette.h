@@ -98,6 +98,8 @@ int64_t lun_storage_bytes(const lun_tensor *t);
 int lun_detach(lun_tensor *t, lun_tensor **out); /* same storage, no tape */
 
 int lun_copy(lun_tensor *dst, lun_tensor *src); /* same shape; converts dtype and device; not recorded on the tape */
+/* The elements on a device, a leaf of its own; images stay channels-last. */
+int lun_to_device(lun_tensor *t, lun_device d, lun_tensor **out);
 int lun_get(lun_tensor *t, const int64_t *index, double *out); /* one element; index has ndim entries, 0-based */
 int lun_set(lun_tensor *t, const int64_t *index, double value);
 

@@ -6,7 +6,7 @@
 
 #include "lunette.h"
 
-#define LUN_BACKEND_ABI 2
+#define LUN_BACKEND_ABI 3
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,6 +22,7 @@ struct lun_storage {
   lun_device device;
   void *data;
   int64_t bytes;
+  bool arriving; /* see lun_send: what touches the bytes waits first, luni_here */
 };
 
 /* A strided view. storage NULL makes a ghost: it has shape and dtype and no elements (see keep in core/op.h). */

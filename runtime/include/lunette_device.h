@@ -20,6 +20,9 @@ int lun_device_sync(lun_context *c, lun_device d);
 /* Bytes held ready for reuse, in no tensor; and giving them back. */
 int64_t lun_device_cached(const lun_context *c, lun_device d);
 void lun_device_flush(lun_context *c, lun_device d);
+/* A copy of a host tensor on d, as lun_copy makes it, but what d was given before goes on meanwhile: the first op on the copy
+** waits, on the device, for its bytes. For data of a next step. Of a tensor that is on d: itself. */
+int lun_send(lun_tensor *t, lun_device d, lun_tensor **out);
 /* Between the two, what is launched on any device may be held back and submitted together, in its order: as CUDA graphs.
 ** Results are the same; a step that failed ends too. Steps inside a step are part of it. */
 int lun_device_step_begin(lun_context *c);
@@ -49,9 +52,12 @@ typedef struct {
   int (*step_begin)(lun_context *c);                        /* this and the two below: all or none */
   int (*step_end)(lun_context *c);
   void (*graphs)(const lun_context *c, lun_graphs *out);
+  /* A block with these bytes of the host's, which are read before it returns and may arrive later; free gives it back. */
+  int (*send)(lun_context *c, const void *src, int64_t bytes, void **out);
+  int (*arrive)(lun_context *c, const void *block); /* what is asked for from now on comes after the block's bytes */
 } lun_device_backend;
 
-#define LUN_DEVICE_ABI    (LUN_BACKEND_ABI * 1000 + 2)
+#define LUN_DEVICE_ABI    (LUN_BACKEND_ABI * 1000 + 3)
 #define LUN_DEVICE_SYMBOL "lun_device_backend_get"
 typedef const lun_device_backend *(*lun_device_backend_fn)(void);
 

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <vector>
+
 namespace {
 
 /* Of whole large pages, where the system has them: to close and open 512 small ones in their place at every launch is most
@@ -28,12 +30,19 @@ struct segment {
   size_t size;
 };
 
+/* Bytes on their way arrive when they must, not before. */
+struct travelling {
+  void *block;
+  std::vector<char> bytes;
+};
+
 struct device {
   lun_context *context;
   lun_pool *pool;
   lun_cuda_graph *graph;
   int64_t total, mapped;
   long copies;
+  std::vector<travelling> sent;
 };
 
 segment *segments; /* of all contexts: a launch does not say whose it is */
@@ -103,15 +112,14 @@ void launching(void) {
 /* What is recorded runs before its memory goes back. */
 void drain(void *self) {
   device *d = static_cast<device *>(self);
-  if (lun_cuda_graph_pause(d->context, d->graph, "memory is given back"))
-    fprintf(stderr, "lunette: %s\n", lun_message(d->context));
+  lun_cuda_graph_drain(d->context, d->graph, "memory is given back");
 }
 
 int open(lun_context *c) {
   const char *said = getenv("LUNETTE_CUDA_HOST_BYTES");
-  device *d = new device{c, nullptr, nullptr, said ? atoll(said) : (int64_t)4 << 30, 0, 0};
+  device *d = new device{c, nullptr, nullptr, said ? atoll(said) : (int64_t)4 << 30, 0, 0, {}};
   d->pool = lun_pool_open({d, get, put, drain, false});
-  d->graph = lun_cuda_graph_open(nullptr, nullptr);
+  d->graph = lun_cuda_graph_open(nullptr, nullptr, nullptr);
   if (!d->pool || !d->graph) {
     lun_cuda_graph_close(d->graph);
     lun_pool_close(d->pool);
@@ -141,7 +149,19 @@ int alloc(lun_context *c, int64_t bytes, void **out) {
                   (long long)bytes, (long long)d->total, (long long)s.used);
 }
 
-void release(lun_context *c, void *p, int64_t) { lun_pool_free(of(c)->pool, p); }
+void release(lun_context *c, void *p, int64_t) {
+  std::vector<travelling> &sent = of(c)->sent;
+  for (size_t i = 0; i < sent.size(); i++)
+    if (sent[i].block == p) sent.erase(sent.begin() + (long)i);
+  lun_pool_free(of(c)->pool, p);
+}
+
+int send(lun_context *c, const void *src, int64_t bytes, void **out) {
+  LUN_TRY(alloc(c, bytes, out));
+  const char *from = static_cast<const char *>(src);
+  of(c)->sent.push_back({*out, std::vector<char>(from, from + bytes)});
+  return LUN_OK;
+}
 
 int copy(lun_context *c, void *dst, lun_device to, const void *src, lun_device from, int64_t bytes) {
   if (to == from) {
@@ -160,6 +180,17 @@ int copy(lun_context *c, void *dst, lun_device to, const void *src, lun_device f
   memmove(dst, src, (size_t)bytes);
   gate(false);
   of(c)->copies++;
+  return LUN_OK;
+}
+
+int arrive(lun_context *c, const void *block) {
+  std::vector<travelling> &sent = of(c)->sent;
+  for (size_t i = 0; i < sent.size(); i++) {
+    if (sent[i].block != block) continue;
+    travelling t = std::move(sent[i]);
+    sent.erase(sent.begin() + (long)i);
+    return copy(c, t.block, LUN_CUDA, t.bytes.data(), LUN_CPU, (int64_t)t.bytes.size());
+  }
   return LUN_OK;
 }
 
@@ -195,7 +226,9 @@ const lun_device_backend backend = {
     describe,
     step_begin,
     step_end,
-    graphs};
+    graphs,
+    send,
+    arrive};
 
 } // namespace
 

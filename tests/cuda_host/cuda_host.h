@@ -38,6 +38,9 @@ int cuda_host_launch(const char *kernel, dim3 grid, dim3 block, size_t shared, c
 /* Keeps `run` for the graph that is being recorded; false where none is. name: what an update may not change. */
 bool cuda_host_hold(const std::string &name, const std::function<int()> &run);
 
+/* Whether this call of CUDA's is the one that the test lets fail, with `error`. */
+bool cuda_host_refuse(int error);
+
 /* The call of a kernel with the arguments as they are now: its launcher may be gone when it runs. */
 template <class... P, class... A> std::function<void()> cuda_host_bind(void (*kernel)(P...), const A &...arguments) {
   std::tuple<std::decay_t<P>...> kept(static_cast<std::decay_t<P>>(arguments)...);

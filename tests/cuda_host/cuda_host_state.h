@@ -14,7 +14,8 @@ typedef struct {
   long launches;           /* kernels run so far */
   char fault[256];         /* what went wrong in the last launch; empty: nothing */
   int graphs;              /* recordings and graphs that exist */
-  int fail_call;           /* which call of the graph functions fails, from 1; lun_cuda_host_fail_call */
+  int fail_call;           /* which call of CUDA's functions fails, from 1; lun_cuda_host_fail_call */
+  int fail_more;           /* how many after it fail too */
   void (*gate)(bool open); /* called around every launch, where device memory is closed to the host; NULL: it is not */
   void (*launching)(void); /* called before every launch; NULL: nothing is to be done */
 } lun_cuda_host_state;
@@ -23,6 +24,14 @@ extern lun_cuda_host_state lun_cuda_host;
 /* graphs_host.cpp: the n-th of its functions called from now on fails (0: none); whether launches are kept for a graph. */
 void lun_cuda_host_fail_call(int n);
 bool lun_cuda_host_recording(void);
+
+/* streams_host.cpp: work for a stream, as a kernel would be; a stream's work done so far; how many streams, events and blocks
+** of memory there are; how much the device has (0: any). */
+struct cuda_host_stream;
+void lun_cuda_host_memory(int64_t bytes);
+void lun_cuda_host_launch(struct cuda_host_stream *s, void (*work)(void *), void *with);
+void lun_cuda_host_run(struct cuda_host_stream *s);
+int lun_cuda_host_objects(void);
 
 /* Kernels with mistakes and kernels without, for the tests of the emulation: planted.cu. call: any, for messages. */
 int planted_reverse(lun_call *c, const float *x, float *y, int n, bool with_barrier);

@@ -94,14 +94,20 @@ case("trace_nan finds an infinity on the device, in every dtype, if asked", func
   end
 end)
 
--- Two steps of SimCLR of the smallest network, with the same draws on both devices.
-local function train(device, precision, batch)
+-- Two steps of SimCLR of the smallest network, with the same draws on both devices. far: images stay on the host.
+local function train(device, precision, batch, far)
   local set = lunette.data.shapes { n = 2 * batch, size = 16, seed = 3 }
   local encoder = lunette.models.conv4 { width = 4, seed = 1, device = device, precision = precision }
   local method = lunette.ssl.simclr { encoder = encoder, projector = { 8, 4 }, temperature = 0.5, seed = 1 }
+  if far then
+    lunette.flush_memory(device)
+    lunette.memory_limit(lunette.memory(device).live_bytes + set.images:numel() // 2, device)
+  end
   local loader <close> = lunette.data.loader { dataset = set, batch = batch, seed = 1, device = device,
     augment = lunette.augment { preset = "symmetric", norm = { mean = { 0.5, 0.5, 0.5 }, std = { 0.25, 0.25, 0.25 } } } }
   local optimizer = lunette.optim.sgd { params = method:named_parameters(), lr = 0.05, momentum = 0.9, weight_decay = 5e-4 }
+  if far then lunette.memory_limit(0, device) end
+  t.equal(loader.images:device(), far and "cpu" or device)
   local losses = {}
   lunette.train { method = method, loader = loader, optimizer = optimizer, epochs = 1,
     on_step = function(row) losses[#losses + 1] = row.loss end }
@@ -116,13 +122,17 @@ local function need_trained()
   if not gpu then cpu, gpu = train("cpu", "f32", 4), train("cuda", "f32", 4) end
 end
 
+local function same_losses(run)
+  t.equal(#run.losses, 2)
+  for i, loss in ipairs(cpu.losses) do
+    t.ok(math.abs(loss - run.losses[i]) <= 1e-4 * math.abs(loss),
+      ("loss %d: %.9g on the CPU, %.9g on the device"):format(i, loss, run.losses[i]))
+  end
+end
+
 case("SimCLR trains on the device as on the CPU", function()
   need_trained()
-  t.equal(#gpu.losses, 2)
-  for i, loss in ipairs(cpu.losses) do
-    t.ok(math.abs(loss - gpu.losses[i]) <= 1e-4 * math.abs(loss),
-      ("loss %d: %.9g on the CPU, %.9g on the device"):format(i, loss, gpu.losses[i]))
-  end
+  same_losses(gpu)
   for name, value in pairs(cpu.state) do
     t.equal(gpu.state[name]:device(), "cuda")
     near(value, gpu.state[name], 2e-3, name)
@@ -131,6 +141,39 @@ case("SimCLR trains on the device as on the CPU", function()
     if name ~= "steps_taken" then t.equal(gpu.buffers[name]:device(), "cuda") end
     near(value, gpu.buffers[name], 2e-3, name)
   end
+end)
+
+case("training on views that are made on the host and travel ahead of their step", function()
+  need_trained()
+  same_losses(train("cuda", "f32", 4, true))
+end)
+
+case("what was sent arrives before it is touched, in whatever way", function()
+  local x = lunette.ops.random_normal({ 3, 4 }, { seed = 1 })
+  local function sent(of) return (of or x):send "cuda" end
+  local function same(a, b) t.equal(a:to("cpu"):totable(), (b or x):totable()) end
+  same(sent())
+  same(sent() * 2, x * 2)
+  same(sent():permute(2, 1) + 0, x:permute(2, 1))
+  same(sent(x:permute(2, 1)), x:permute(2, 1))
+  t.equal(sent():narrow(1, 2, 2):reshape(-1):totable(), x:narrow(1, 2, 2):reshape(-1):totable())
+  local y = sent()
+  y[{ 1, 1 }] = 7
+  t.equal(y:to("cpu"):totable()[1], { 7, table.unpack(x:totable()[1], 2) })
+  same(lunette.zeros({ 3, 4 }, CUDA):copy(sent()))
+  same(sent(lunette.zeros(3, 4)):copy(x))
+  lunette.ops.ema_update({ sent() }, { sent() }, { momentum = 0.5 })
+  t.equal(sent()[{ 2, 3 }], x[{ 2, 3 }])
+  t.equal(sent(lunette.tensor { 5 }):item(), 5)
+  local list = { sent(lunette.zeros(3, 4)) }
+  lunette.ops.ema_update(list, { sent() }, { momentum = 0 })
+  same(list[1])
+  t.equal(sent(lunette.tensor({ 1.5, 2 }, { dtype = "bf16" })):to("cpu"):totable(), { 1.5, 2 })
+  local image = lunette.ops.random_normal({ 2, 3, 4, 5 }, { seed = 2 }):channels_last()
+  same(sent(image), image)
+  t.equal(sent(lunette.zeros(0)):numel(), 0)
+  for _ = 1, 20 do sent() end -- freed before they arrive
+  t.equal(lunette.ones(2, CUDA):send("cpu"):totable(), { 1, 1 })
 end)
 
 case("the same run on the device gives the same bits", function()
@@ -269,7 +312,7 @@ end)
 case("a data set that leaves no room on the device stays on the host, and its batches come all the same", function()
   local set = lunette.data.shapes{n = 2000, size = 32, seed = 3}
   local bytes = 2000 * 3 * 32 * 32
-  local function batches(limit)
+  local function batches(limit, ahead)
     collectgarbage()
     lunette.flush_memory "cuda"
     local before = lunette.memory("cuda").live_bytes
@@ -287,7 +330,13 @@ case("a data set that leaves no room on the device stays on the host, and its ba
         seen[#seen + 1] = lunette.keep(view:to "cpu")
       end
       n = n + 1
+      t.equal(batch.index, n)
       if n == 3 then break end
+      if ahead then
+        loader:ahead()
+        loader:ahead()
+        t.equal(loader.coming ~= nil, limit ~= nil)
+      end
     end
     lunette.memory_limit(0, "cuda")
     return seen, loader.images:device()
@@ -295,10 +344,10 @@ case("a data set that leaves no room on the device stays on the host, and its ba
   local far, where = batches(bytes + bytes // 2)
   t.equal(where, "cpu")
   local none
-  none, where = batches(bytes // 2)
+  none, where = batches(bytes // 2, true)
   t.equal(where, "cpu")
   local there
-  there, where = batches()
+  there, where = batches(nil, true)
   t.equal(where, "cuda")
   t.equal(#there, 12)
   for i, it in ipairs(there) do

@@ -14,13 +14,18 @@ static lun_call call;
 static lun_cuda_graph *g;
 static float x[N], y[N];
 
+static int flushes;
+static void flush(lun_context *of) {
+  ck_assert_ptr_eq(of, c);
+  flushes++;
+}
 static void before_launch(void) { lun_cuda_graph_launching(c, g); }
 
 static void open_context(void) {
   c = harness_open(NULL, NULL);
   ck_assert_ptr_nonnull(c);
   call = (lun_call){.ctx = c, .op = lun_op_find(c, "add"), .threads = 1};
-  g = lun_cuda_graph_open(NULL, NULL);
+  g = lun_cuda_graph_open(NULL, NULL, flush);
   ck_assert_ptr_nonnull(g);
   lun_cuda_host.launching = before_launch;
   for (int i = 0; i < N; i++) x[i] = (float)i, y[i] = -1;
@@ -185,7 +190,7 @@ START_TEST(a_piece_that_fails_in_the_middle_is_told_at_the_next_pause_or_end) {
   for (int call_that_fails = 1; call_that_fails < 4; call_that_fails++)
     for (int paused = 0; paused < 2; paused++) {
       lun_cuda_graph_close(g);
-      g = lun_cuda_graph_open(NULL, NULL);
+      g = lun_cuda_graph_open(NULL, NULL, NULL);
       step(1);
       ck_assert_int_eq(lun_cuda_graph_begin(c, g), LUN_OK);
       launch(64);
@@ -215,9 +220,42 @@ START_TEST(a_piece_that_always_differs_ends_the_recording) {
 }
 END_TEST
 
+/* The third call makes the graph; memory is short once, or also after some was given back. */
+START_TEST(a_graph_is_asked_for_once_more_when_memory_is_short) {
+  step(1);
+  flushes = 0;
+  lun_cuda_host_fail_call(3);
+  ck_assert_int_eq(step(2), LUN_OK);
+  ck_assert(has_run());
+  ck_assert_int_eq(flushes, 1);
+  lun_cuda_graph_close(g);
+  g = lun_cuda_graph_open(NULL, NULL, flush);
+  step(1);
+  lun_cuda_host_fail_call(3);
+  lun_cuda_host.fail_more = 1;
+  ck_assert_int_eq(step(2), LUN_EMEM);
+  lun_cuda_host.fail_more = 0;
+  ck_assert_int_eq(flushes, 2);
+}
+END_TEST
+
+START_TEST(what_fails_while_memory_is_given_back_is_told_later) {
+  step(1);
+  ck_assert_int_eq(lun_cuda_graph_begin(c, g), LUN_OK);
+  launch(1);
+  lun_cuda_host_fail_call(1);
+  lun_cuda_graph_drain(c, g, "memory is given back");
+  lun_cuda_host_fail_call(0);
+  launch(1);
+  ck_assert_int_ne(lun_cuda_graph_end(c, g), LUN_OK);
+  ck_assert_ptr_nonnull(strstr(lun_message(c), "recording a graph: an error of the test"));
+  ck_assert_int_eq(step(1), LUN_OK);
+}
+END_TEST
+
 START_TEST(what_is_off_stays_off_and_says_why) {
   lun_cuda_graph_close(g);
-  g = lun_cuda_graph_open(NULL, "the test wants none");
+  g = lun_cuda_graph_open(NULL, "the test wants none", flush);
   step(1);
   ck_assert_int_eq(lun_cuda_graph_begin(c, g), LUN_OK);
   launch(1);
@@ -241,7 +279,7 @@ START_TEST(every_call_may_fail) {
   int errors = 0, fine = 0;
   for (int n = 1; n < 40; n++) {
     lun_cuda_graph_close(g);
-    g = lun_cuda_graph_open(NULL, NULL);
+    g = lun_cuda_graph_open(NULL, NULL, flush);
     step(1);
     lun_cuda_host_fail_call(n);
     bool failed = false;
@@ -283,6 +321,8 @@ Suite *suite_graphs(void) {
   tcase_add_test(t, a_long_step_is_submitted_in_pieces);
   tcase_add_test(t, a_piece_that_fails_in_the_middle_is_told_at_the_next_pause_or_end);
   tcase_add_test(t, a_piece_that_always_differs_ends_the_recording);
+  tcase_add_test(t, a_graph_is_asked_for_once_more_when_memory_is_short);
+  tcase_add_test(t, what_fails_while_memory_is_given_back_is_told_later);
   tcase_add_test(t, what_is_off_stays_off_and_says_why);
   tcase_add_test(t, a_recording_that_never_ends_is_dropped);
   tcase_add_test(t, every_call_may_fail);

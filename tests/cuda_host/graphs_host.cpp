@@ -29,10 +29,13 @@ bool cuda_host_hold(const std::string &name, const std::function<int()> &run) {
 bool lun_cuda_host_recording(void) { return recording != nullptr; }
 
 /* The call that lun_cuda_host.fail_call counts down to fails. */
-static bool refuse(cudaError_t e) {
-  last = ++calls == lun_cuda_host.fail_call ? e : cudaSuccess;
+bool cuda_host_refuse(int error) {
+  int first = lun_cuda_host.fail_call;
+  calls++;
+  last = first && calls >= first && calls <= first + lun_cuda_host.fail_more ? (cudaError_t)error : cudaSuccess;
   return last != cudaSuccess;
 }
+static bool refuse(cudaError_t e) { return cuda_host_refuse(e); }
 
 cudaError_t cudaGetLastError(void) {
   cudaError_t e = last;

@@ -1,6 +1,6 @@
 /* main.c: the CUDA kernels on the host. Every op with a kernel runs the op table's checks with it in the CPU's place,
 ** threads in ascending and in descending order; and the emulation itself is tested on kernels with planted mistakes.
-**   lunette_cuda_host_tests [SUITE [OP...]]       emulation, copies, graphs or kernels; all without; only these ops' kernels
+**   lunette_cuda_host_tests [SUITE [OP...]]       emulation, copies, graphs, sends or kernels; all without; only these ops' kernels
 ** Built with AddressSanitizer and UndefinedBehaviorSanitizer always: they are what sees a kernel leave its memory.
 */
 #include "copies.h"
@@ -10,6 +10,7 @@
 #include "opcheck.h"
 #include "harness.h"
 #include "sample.h"
+#include "sends.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -381,6 +382,7 @@ int main(int argc, char **argv) {
   if (argc < 2 || !strcmp(argv[1], "emulation")) srunner_add_suite(r, suite_emulation());
   if (argc < 2 || !strcmp(argv[1], "copies")) srunner_add_suite(r, suite_copies());
   if (argc < 2 || !strcmp(argv[1], "graphs")) srunner_add_suite(r, suite_graphs());
+  if (argc < 2 || !strcmp(argv[1], "sends")) srunner_add_suite(r, suite_sends());
   if (argc < 2 || !strcmp(argv[1], "kernels")) srunner_add_suite(r, suite_kernels());
   srunner_run_all(r, CK_NORMAL);
   int failed = srunner_ntests_failed(r), ran = srunner_ntests_run(r);

@@ -124,9 +124,9 @@ function loader:ask(order, epoch, index)
   return ids
 end
 
--- t where the batches are wanted; t itself is free to go.
+-- t where the batches are wanted, or on its way there; t itself is free to go.
 function loader:there(t)
-  local moved_there = t:to(self.device)
+  local moved_there = t:send(self.device)
   if moved_there ~= t then t:free() end
   return moved_there
 end
@@ -145,8 +145,9 @@ end
 function loader:stop()
   self.queue:clear()
   free_batch(self.current)
+  free_batch(self.coming)
   for _, ids in ipairs(self.waiting or {}) do ids:free() end
-  self.current, self.waiting = nil, nil
+  self.current, self.coming, self.waiting = nil, nil, nil
   self.run = (self.run or 0) + 1
 end
 
@@ -174,9 +175,18 @@ function loader:epoch(epoch, first)
       waiting[#waiting + 1] = self:ask(order, epoch, asked)
     end
     given = given + 1
-    self.current = self:receive(table.remove(waiting, 1), given)
+    self.current = self.coming or self:receive(table.remove(waiting, 1), given)
+    self.coming = nil
     return self.current
   end
+end
+
+--- ahead(): sends the next batch, where it is made ready here and needed on a device, so that it travels while the device does
+--- what it was given. To be called when a step's work has been given to the device; where there is nothing to send, nothing happens.
+function loader:ahead()
+  local ids = self.queue and self.waiting and self.waiting[1]
+  if not ids or self.coming or not self.current or self.images:device() == self.device then return end
+  self.coming = self:receive(table.remove(self.waiting, 1), self.current.index + 1)
 end
 
 --- Ends the threads. A closed loader cannot be used again; the collector closes what was forgotten.

@@ -46,7 +46,8 @@ return {
       { "views", "integer?", "views of an image, as many as the policy has" }, { "seed", "integer = 1", "of order and views" },
       { "shuffle", "boolean = true", "another order every epoch" }, { "drop_last", "boolean = true", "leave out an incomplete batch" },
       { "threads", "integer = 1", "that make views" }, { "prefetch", "integer = 2", "batches made ahead" },
-      { "size", "integer?", "pixels of a view" }, { "dtype", "dtype = \"f32\"", "of the views" } },
+      { "size", "integer?", "pixels of a view" }, { "dtype", "dtype = \"f32\"", "of the views" },
+      { "device", "\"cpu\"|\"cuda\"?", "where the views are to be; by default where the images are" } },
     returns = { { "loader", "with .batches per epoch" } }, fails = "lunette.data.loader{dataset = lunette.data.shapes{n = 2}, batch = 4}",
     example = loaded .. "for batch in loader:epoch(1) do print(batch.index, #batch.views, batch.labels) end" },
   { name = "loader:epoch", doc = "Goes through the batches of an epoch. A batch is freed when the next one is taken, unless batch:keep().",
@@ -54,6 +55,10 @@ return {
     returns = { { "function", "iterator over {views = {(batch,3,h,w), ...}, labels, ids, index}" } },
     fails = "lunette.data.loader{dataset = lunette.data.shapes{n = 4}, batch = 4}:epoch(-1)", example = loaded
       .. "for batch in loader:epoch(1) do print(batch.ids) end" },
+  { name = "loader:ahead", doc = "Sends the next batch, where it is made here for a device, so that it travels while the device does "
+      .. "what it was given. For loops of one's own, when a step's work has been given; lunette.train does it. Elsewhere nothing happens.",
+    args = {}, returns = {}, example = loaded
+      .. "for batch in loader:epoch(1) do\n  print(batch.ids)\n  loader:ahead()\nend" },
   { name = "loader:close", doc = "Ends the loader's threads.", args = {}, returns = {}, example = loaded .. "loader:close()" },
   { name = "augment", doc = "How views of an image are drawn. A table without preset or views makes two views alike; what it does not "
     .. "name is off, apart "

@@ -32,6 +32,10 @@ return {
   { name = "to", doc = "Converted or moved; the tensor itself where nothing changes.",
     args = { { "what", "dtype|string|table", "a dtype, a device, or {dtype =, device =}" } }, returns = { { "tensor" } },
     fails = "lunette.ones(2):to(\"f31\")", example = "print(lunette.tensor({1.7, -1.7}):to(\"i64\"))" },
+  { name = "send", doc = "As to(device), but what the device was given before goes on meanwhile: the first op on the copy waits, on the "
+      .. "device, for its bytes. For the data of a next step.",
+    args = { { "device", "\"cpu\"|\"cuda\"", "where to" } }, returns = { { "tensor", "itself where it is there already" } },
+    fails = "lunette.ones(2):send(\"tpu\")", example = "print(lunette.ones(2):send(\"cpu\"):device())" },
   { name = "move", doc = "Moves the tensor itself, for whoever holds it; its gradient is dropped. For leaves, such as parameters.",
     args = { { "device", "\"cpu\"|\"cuda\"", "where to" } }, returns = { { "tensor", "itself" } }, fails = "lunette.ones(2):move(\"tpu\")",
     example = "print(lunette.ones(2):move(\"cpu\"):device())" },

@@ -24,15 +24,17 @@ static int next_stage(lun_context *c, lun_cuda_state *s, lun_cuda_stage **out) {
   return lun_cuda_check(c, cudaEventSynchronize(g->done), "waiting for a copy");
 }
 
-static int to_device(lun_context *c, lun_cuda_state *s, char *dst, const char *src, int64_t bytes) {
+int lun_cuda_upload(lun_context *c, lun_cuda_state *s, cudaStream_t stream, void *to, const void *from, int64_t bytes) {
+  char *dst = to;
+  const char *src = from;
   for (int64_t at = 0; at < bytes; at += STAGE) {
     int64_t n = bytes - at < STAGE ? bytes - at : STAGE;
-    lun_cuda_stage *g;
+    lun_cuda_stage *g = NULL;
     LUN_TRY(next_stage(c, s, &g));
     memcpy(g->p, src + at, (size_t)n);
-    LUN_TRY(lun_cuda_check(c, cudaMemcpyAsync(dst + at, g->p, (size_t)n, cudaMemcpyHostToDevice, s->stream),
+    LUN_TRY(lun_cuda_check(c, cudaMemcpyAsync(dst + at, g->p, (size_t)n, cudaMemcpyHostToDevice, stream),
                            "copying to the device"));
-    LUN_TRY(lun_cuda_check(c, cudaEventRecord(g->done, s->stream), "recording an event"));
+    LUN_TRY(lun_cuda_check(c, cudaEventRecord(g->done, stream), "recording an event"));
   }
   return LUN_OK;
 }
@@ -67,7 +69,7 @@ int lun_cuda_copy_bytes(lun_context *c, void *dst, lun_device to, const void *sr
                           "copying on the device");
   /* The host fills and reads the buffers now, not when a graph runs. */
   LUN_TRY(lun_cuda_pause(c, to == LUN_CUDA ? "a copy to the device" : "a copy to the host"));
-  return to == LUN_CUDA ? to_device(c, s, dst, src, bytes) : to_host(c, s, dst, src, bytes);
+  return to == LUN_CUDA ? lun_cuda_upload(c, s, s->stream, dst, src, bytes) : to_host(c, s, dst, src, bytes);
 }
 
 cudaError_t lun_cuda_copy_close(lun_cuda_state *s) {

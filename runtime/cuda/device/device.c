@@ -1,7 +1,8 @@
 /* device.c: brings a GPU up for a context, says what it is or why it cannot be used, and turns CUDA's errors into ours.
 **
 ** A context works on the first device that CUDA shows (CUDA_VISIBLE_DEVICES chooses) and on one stream of its own: what
-** is asked for runs in that order, and nothing waits but copies to the host and lun_device_sync. CUDA's current device
+** is asked for runs in that order, and nothing waits but copies to the host and lun_device_sync. What is sent ahead (send.c)
+** has a stream of its own. CUDA's current device
 ** belongs to the thread; a context does too, so it is set once. */
 #include "device/state.h"
 
@@ -93,10 +94,10 @@ static void put_down(lun_cuda_state *s) {
   cudaError_t e = s->stream ? cudaStreamSynchronize(s->stream) : cudaSuccess;
   lun_cuda_dnn_close(s->dnn);
   lun_cuda_blas_close(s);
-  cudaError_t copies = lun_cuda_copy_close(s);
+  cudaError_t sent = lun_cuda_send_close(s), copies = lun_cuda_copy_close(s);
   lun_pool_close(s->pool);
   if (s->stream && !e) e = cudaStreamDestroy(s->stream);
-  if (!e) e = graphs ? graphs : copies;
+  if (!e) e = graphs ? graphs : sent ? sent : copies;
   if (e) fprintf(stderr, "lunette: cuda: closing the device: %s\n", cudaGetErrorString(e));
   free(s);
 }
@@ -109,7 +110,8 @@ static int bring_up(lun_context *c) {
   *lun_device_slot(c, LUN_CUDA) = s;
   int st = find_device(c, s);
   if (!st) {
-    s->graph = lun_cuda_graph_open(s->stream, s->waits ? "LUNETTE_CUDA_SYNC waits for every launch" : NULL);
+    s->graph =
+        lun_cuda_graph_open(s->stream, s->waits ? "LUNETTE_CUDA_SYNC waits for every launch" : NULL, lun_cuda_flush);
     if (!s->graph) st = lun_fail(c, LUN_EMEM, "out of memory: the state of graphs");
   }
   if (!st) st = lun_cuda_memory_open(c, s);
@@ -127,7 +129,9 @@ static void close_device(lun_context *c) {
 
 static int wait(lun_context *c) {
   LUN_TRY(lun_cuda_pause(c, "the host waits for the device"));
-  return lun_cuda_check(c, cudaStreamSynchronize(lun_cuda_bare_stream(c)), "waiting for the device");
+  const lun_cuda_state *s = lun_cuda_of(c);
+  if (s->copies) LUN_TRY(lun_cuda_check(c, cudaStreamSynchronize(s->copies), "waiting for copies"));
+  return lun_cuda_check(c, cudaStreamSynchronize(s->stream), "waiting for the device");
 }
 
 static void describe(lun_context *c, char *buf, size_t size) {
@@ -179,6 +183,8 @@ __attribute__((visibility("default"))) const lun_device_backend *lun_device_back
                                              .describe = describe,
                                              .step_begin = step_begin,
                                              .step_end = step_end,
-                                             .graphs = graphs};
+                                             .graphs = graphs,
+                                             .send = lun_cuda_send,
+                                             .arrive = lun_cuda_arrive};
   return &backend;
 }

@@ -12,6 +12,7 @@ enum { MOST_LAUNCHES = 64, MOST_PIECES = 64, MOST_MISFITS = 8 };
 
 struct lun_cuda_graph {
   cudaStream_t stream;
+  void (*flush)(lun_context *c);
   const char *off; /* why nothing is recorded; NULL: it is */
   int depth;       /* begins without their ends */
   bool warm;       /* the first step has ended */
@@ -26,12 +27,13 @@ struct lun_cuda_graph {
   lun_graphs seen, last; /* counters so far; those at the end of the step before */
 };
 
-lun_cuda_graph *lun_cuda_graph_open(cudaStream_t stream, const char *off) {
+lun_cuda_graph *lun_cuda_graph_open(cudaStream_t stream, const char *off, void (*flush)(lun_context *c)) {
   const char *said = getenv("LUNETTE_CUDA_GRAPH");
   lun_cuda_graph *g = calloc(1, sizeof *g);
   if (!g) return NULL;
   if (said && !strcmp(said, "0")) off = "LUNETTE_CUDA_GRAPH is 0";
   g->stream = stream;
+  g->flush = flush;
   g->off = off;
   return g;
 }
@@ -83,7 +85,14 @@ static int fit(lun_context *c, lun_cuda_graph *g, cudaGraph_t graph) {
     LUN_TRY(check(c, cudaGraphExecDestroy(old), "dropping a graph"));
   }
   g->seen.made++;
-  return check(c, cudaGraphInstantiate(exec, graph, 0), "making a graph");
+  cudaError_t e = cudaGraphInstantiate(exec, graph, 0);
+  if (e == cudaErrorMemoryAllocation && g->flush) {
+    cudaError_t taken = cudaGetLastError();
+    (void)taken;
+    g->flush(c);
+    e = cudaGraphInstantiate(exec, graph, 0);
+  }
+  return check(c, e, "making a graph");
 }
 
 /* Submits what was recorded. Where that fails its work is lost, and the error is the caller's. */
@@ -105,17 +114,19 @@ static int told_late(lun_context *c, lun_cuda_graph *g) {
   return st ? lun_fail(c, st, "%s", g->late_text) : LUN_OK;
 }
 
+void lun_cuda_graph_drain(lun_context *c, lun_cuda_graph *g, const char *why) {
+  if (!g || !g->recording) return;
+  g->why = why;
+  int st = submit(c, g);
+  if (!st || g->late) return;
+  g->late = st;
+  snprintf(g->late_text, sizeof g->late_text, "%s", lun_message(c));
+}
+
 void lun_cuda_graph_launching(lun_context *c, lun_cuda_graph *g) {
   if (!g || !g->depth || !g->warm) return;
   if (g->recording && g->launches++ < MOST_LAUNCHES) return;
-  if (g->recording) {
-    g->why = "a graph holds no more than 64 launches";
-    int st = submit(c, g);
-    if (st && !g->late) {
-      g->late = st;
-      snprintf(g->late_text, sizeof g->late_text, "%s", lun_message(c));
-    }
-  }
+  lun_cuda_graph_drain(c, g, "a graph holds no more than 64 launches");
   if (g->off || g->piece == MOST_PIECES) return;
   /* Relaxed: memory may be asked for meanwhile; that does not touch the stream. */
   cudaError_t e = cudaStreamBeginCapture(g->stream, cudaStreamCaptureModeRelaxed);

@@ -20,8 +20,9 @@ extern "C" {
 
 typedef struct lun_cuda_graph lun_cuda_graph;
 
-/* off: why nothing is to be recorded, or NULL; LUNETTE_CUDA_GRAPH=0 in the environment is a reason too. NULL where host memory is short. */
-lun_cuda_graph *lun_cuda_graph_open(cudaStream_t stream, const char *off);
+/* off: why nothing is to be recorded, or NULL; LUNETTE_CUDA_GRAPH=0 in the environment is a reason too. flush: gives memory back to
+** the driver, before a graph that it had no memory for is asked for once more; may be NULL. NULL where host memory is short. */
+lun_cuda_graph *lun_cuda_graph_open(cudaStream_t stream, const char *off, void (*flush)(lun_context *c));
 /* What is recorded and not submitted is dropped. The first error, if any; NULL is fine. */
 cudaError_t lun_cuda_graph_close(lun_cuda_graph *g);
 
@@ -32,6 +33,8 @@ int lun_cuda_graph_end(lun_context *c, lun_cuda_graph *g);
 void lun_cuda_graph_launching(lun_context *c, lun_cuda_graph *g);
 /* Before work that cannot be recorded; `why` in words, static. The next launch of the step records again. */
 int lun_cuda_graph_pause(lun_context *c, lun_cuda_graph *g, const char *why);
+/* As pause, where nobody can be told of a failure: the next pause or end tells. */
+void lun_cuda_graph_drain(lun_context *c, lun_cuda_graph *g, const char *why);
 
 void lun_cuda_graph_read(const lun_cuda_graph *g, lun_graphs *out);
 

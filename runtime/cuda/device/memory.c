@@ -28,12 +28,9 @@ static void put(void *self, void *p, int64_t bytes) {
 /* Before memory goes back: what a recording uses is launched, and has run. */
 static void drain(void *self) {
   lun_cuda_state *s = self;
-  int st = lun_cuda_graph_pause(s->c, s->graph, "memory is given back");
+  lun_cuda_graph_drain(s->c, s->graph, "memory is given back");
   cudaError_t e = cudaStreamSynchronize(s->stream);
-  if (st)
-    fprintf(stderr, "lunette: %s\n", lun_message(s->c));
-  else if (e)
-    fprintf(stderr, "lunette: cuda: before freeing memory: %s\n", cudaGetErrorString(e));
+  if (e) fprintf(stderr, "lunette: cuda: before freeing memory: %s\n", cudaGetErrorString(e));
 }
 
 int lun_cuda_memory_open(lun_context *c, lun_cuda_state *s) {
@@ -46,6 +43,7 @@ int lun_cuda_memory_open(lun_context *c, lun_cuda_state *s) {
 int lun_cuda_alloc(lun_context *c, int64_t bytes, void **out) {
   lun_cuda_state *s = lun_cuda_of(c);
   *out = lun_pool_alloc(s->pool, bytes);
+  if (!*out && lun_cuda_send_flush(s)) *out = lun_pool_alloc(s->pool, bytes);
   if (*out) return LUN_OK;
   /* A broken device refuses too, with the error of the kernel that broke it. */
   if (s->refusal != cudaErrorMemoryAllocation) LUN_TRY(lun_cuda_check(c, s->refusal, "asking for memory"));
@@ -61,12 +59,17 @@ int lun_cuda_alloc(lun_context *c, int64_t bytes, void **out) {
 
 void lun_cuda_free(lun_context *c, void *p, int64_t bytes) {
   (void)bytes;
-  lun_pool_free(lun_cuda_of(c)->pool, p);
+  if (!lun_cuda_send_free(c, p)) lun_pool_free(lun_cuda_of(c)->pool, p);
 }
 
 int64_t lun_cuda_cached(const lun_context *c) {
-  lun_pool_state p = lun_pool_read(lun_cuda_of(c)->pool);
-  return p.held - p.used;
+  const lun_cuda_state *s = lun_cuda_of(c);
+  lun_pool_state p = lun_pool_read(s->pool);
+  return p.held - p.used + lun_cuda_send_cached(s);
 }
 
-void lun_cuda_flush(lun_context *c) { lun_pool_flush(lun_cuda_of(c)->pool); }
+void lun_cuda_flush(lun_context *c) {
+  lun_cuda_state *s = lun_cuda_of(c);
+  lun_cuda_send_flush(s);
+  lun_pool_flush(s->pool);
+}

@@ -19,6 +19,8 @@ typedef struct {
   cudaEvent_t done;
 } lun_cuda_stage;
 
+typedef struct lun_cuda_sent lun_cuda_sent; /* send.c */
+
 typedef struct {
   lun_context *c;        /* whose it is */
   int ordinal;           /* of the device */
@@ -30,6 +32,8 @@ typedef struct {
   cudaError_t refusal; /* why memory was refused last */
   lun_cuda_stage stage[LUN_STAGES];
   int turn;
+  cudaStream_t copies; /* of what is sent ahead; NULL before the first */
+  lun_cuda_sent *sent; /* its blocks */
   lun_cuda_blas *blas; /* NULL before the first product */
   lun_cuda_dnn *dnn;   /* NULL before the first convolution */
 } lun_cuda_state;
@@ -47,7 +51,18 @@ int64_t lun_cuda_cached(const lun_context *c);
 
 /* copy.c */
 int lun_cuda_copy_bytes(lun_context *c, void *dst, lun_device to, const void *src, lun_device from, int64_t bytes);
+/* Bytes of the host, read before it returns, behind what is on the stream. */
+int lun_cuda_upload(lun_context *c, lun_cuda_state *s, cudaStream_t stream, void *dst, const void *src, int64_t bytes);
 cudaError_t lun_cuda_copy_close(lun_cuda_state *s); /* the first error, if any */
+
+/* send.c */
+int lun_cuda_send(lun_context *c, const void *src, int64_t bytes, void **out);
+int lun_cuda_arrive(lun_context *c, const void *block);
+bool lun_cuda_send_free(lun_context *c, void *p);      /* false: it is no block that was sent */
+int64_t lun_cuda_send_cached(const lun_cuda_state *s); /* bytes of blocks that are kept */
+bool lun_cuda_send_flush(lun_cuda_state *s);           /* those go back to the pool; false: there were none */
+cudaError_t
+lun_cuda_send_close(lun_cuda_state *s); /* the kernels have ended, the pool is open; the first error, if any */
 
 /* blas.c */
 void lun_cuda_blas_close(lun_cuda_state *s);

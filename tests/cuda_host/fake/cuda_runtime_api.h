@@ -1,7 +1,9 @@
-/* cuda_runtime_api.h: the part of CUDA's that runtime/cuda/device/graph.c asks for, so that it runs without a device:
-** graphs_host.cpp. A stream is whatever pointer its user gives it. */
+/* cuda_runtime_api.h: the part of CUDA's that graph.c, copy.c, memory.c and send.c of runtime/cuda/device ask for, so that they
+** run without a device: graphs_host.cpp, to which a stream is whatever pointer its user gives it, and streams_host.cpp. */
 #ifndef CUDA_HOST_FAKE_RUNTIME_H
 #define CUDA_HOST_FAKE_RUNTIME_H
+
+#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,6 +24,28 @@ typedef struct cuda_host_exec *cudaGraphExec_t;
 typedef struct {
   int result;
 } cudaGraphExecUpdateResultInfo;
+
+typedef struct cuda_host_event *cudaEvent_t;
+typedef enum { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice } cudaMemcpyKind;
+struct cudaDeviceProp {
+  int unused;
+};
+enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2, cudaHostAllocDefault = 0 };
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t s);
+cudaError_t cudaStreamSynchronize(cudaStream_t s);
+cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned flags);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t e);
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s);
+cudaError_t cudaEventSynchronize(cudaEvent_t e);
+cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, cudaMemcpyKind kind, cudaStream_t s);
+cudaError_t cudaHostAlloc(void **out, size_t bytes, unsigned flags);
+cudaError_t cudaFreeHost(void *p);
+cudaError_t cudaMalloc(void **out, size_t bytes);
+cudaError_t cudaFree(void *p);
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total);
 
 cudaError_t cudaGetLastError(void);
 const char *cudaGetErrorName(cudaError_t e);

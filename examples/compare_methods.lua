@@ -1,6 +1,6 @@
 -- Every self-supervised method at one small budget on real images, and what Q-Score regularization adds to each:
 --
---   lunette examples/compare_methods.lua --data-root PATH [--out DIR] [--methods simclr,byol] [--epochs 6] [--seeds 1]
+--   lunette examples/compare_methods.lua --data-root PATH [--out DIR] [--methods simclr,byol] [--epochs N] [--seeds 1]
 --                                        [--width 32] [--more 1] [--size 16] [--batch N] [--threads N]
 --
 -- PATH holds cifar10/ with the official .bin files: 10,000 images to learn from, test_batch.bin and heldout_batch.bin to test
@@ -16,21 +16,23 @@ local json = require "lunette.json"
 local sys = require "lunette.sys"
 
 -- Settings for few epochs of small views: heads narrower, teachers faster and rates higher than in the recipes that the
--- methods' own defaults come from. Every method has the same images, views and epochs, and a batch of 64 unless it says its own.
--- BYOL and SimSiam, which compare no image with another, learn more from more steps of fewer images; the predictor must be
--- ahead of the encoder. At a rate of 0.2 the encoder's rank falls to a few directions at some seeds. Barlow Twins: with 64
--- images, what is off the diagonal is mostly noise, of weight lambda width / 64 next to the diagonal, so both are small.
--- SwAV: 64 prototypes as a batch has 64 images, and a sharper assignment; with 128 prototypes and epsilon 0.05 its loss stays
--- at ln K.
+-- methods' own defaults come from. Every method has the same images and views, 6 epochs and a batch of 64 unless it says its own.
+-- BYOL and SimSiam, which compare no image with another, learn more from more steps of fewer images; 4 such epochs take about
+-- as long as 6 of the others. Their predictor must be ahead of the encoder. At a rate of 0.2 the encoder's rank falls to a few
+-- directions at some seeds. Barlow Twins: with 64 images, what is off the diagonal is mostly noise, of weight lambda width / 64
+-- next to the diagonal, so both are small. SwAV: 64 prototypes as a batch has 64 images, and a sharper assignment; with 128
+-- prototypes and epsilon 0.05 its loss stays at ln K.
 local sgd = 'kind = "sgd", lr = 0.06, momentum = 0.9, weight_decay = 5e-4'
 local methods = {
   {"simclr", "512, 128", "temperature = 0.2", sgd},
   {"moco", "512, 128", "temperature = 0.2, queue = 2048, ema = 0.99", sgd},
   {"mocov3", "512, 128", "temperature = 0.2, predictor = 512, ema = 0.99", sgd},
   {"byol", "512, 128", "predictor = 512, ema = 0.9, ema_final = 0.95",
-   'kind = "sgd", lr = 0.03, momentum = 0.9, weight_decay = 5e-4, groups = { { match = { "predictor.*" }, lr_scale = 4 } }', batch = 16},
+   'kind = "sgd", lr = 0.03, momentum = 0.9, weight_decay = 5e-4, groups = { { match = { "predictor.*" }, lr_scale = 4 } }',
+   batch = 16, epochs = 4},
   {"simsiam", "512, 128", "predictor = 256",
-   'kind = "sgd", lr = 0.03, momentum = 0.9, weight_decay = 5e-4, groups = { { match = { "predictor.*" }, lr_scale = 4 } }', batch = 16},
+   'kind = "sgd", lr = 0.03, momentum = 0.9, weight_decay = 5e-4, groups = { { match = { "predictor.*" }, lr_scale = 4 } }',
+   batch = 16, epochs = 4},
   {"swav", "512, 64", "prototypes = 64, freeze_epochs = 0, epsilon = 0.03",
    'kind = "sgd", lr = 0.3, momentum = 0.9, weight_decay = 1e-4'},
   {"dino", "512, 512, 128", "prototypes = 256, ema = 0.98, freeze_epochs = 0, batch_norm = true",
@@ -39,7 +41,7 @@ local methods = {
   {"barlow", "512, 128", "lambda = 0.005, scale = 0.1", 'kind = "sgd", lr = 0.03, momentum = 0.9, weight_decay = 5e-4'},
 }
 
-local options = {["data-root"] = false, out = "runs/compare_methods", methods = false, epochs = "6", seeds = "1", width = "32",
+local options = {["data-root"] = false, out = "runs/compare_methods", methods = false, epochs = false, seeds = "1", width = "32",
                  more = "1", size = "16", batch = false, threads = lunette.threads()}
 local function wrong(...)
   io.stderr:write("compare_methods: ", ...)
@@ -125,8 +127,8 @@ local function run(m, seed)
   local path = ("%s/%s-%d.lua"):format(options.out, m[1], seed)
   local with = {method = m[1], seed = seed, projector = m[2], settings = m[3] == "" and "monitor = 1000" or m[3], optim = m[4],
                 tuning = tonumber(m[4]:match "lr = ([%d.e-]+)") / 10}
-  for _, name in ipairs{"width", "epochs", "more", "size"} do with[name] = options[name] end
-  with.batch = options.batch or m.batch or 64
+  for _, name in ipairs{"width", "more", "size"} do with[name] = options[name] end
+  with.batch, with.epochs = options.batch or m.batch or 64, options.epochs or m.epochs or 6
   local text = filled(recipe, with)
   if status and read_text(path) ~= text then wrong(path, " is of other settings: take another --out") end
   if status and status.exit_code ~= 0 then

@@ -179,6 +179,14 @@ function Tensor:detach() end
 ---@return lunette.Tensor
 function Tensor:to(what) end
 
+--- As to(device), but what the device was given before goes on meanwhile: the first op on the copy waits, on the device, for its bytes. For the data of a next step.
+--- ```lua
+--- print(lunette.ones(2):send("cpu"):device())
+--- ```
+---@param device "cpu"|"cuda" where to
+---@return lunette.Tensor # itself where it is there already
+function Tensor:send(device) end
+
 --- Moves the tensor itself, for whoever holds it; its gradient is dropped. For leaves, such as parameters.
 --- ```lua
 --- print(lunette.ones(2):move("cpu"):device())
@@ -1569,6 +1577,7 @@ function lunette.data.folder(options) end
 ---@field prefetch? integer batches made ahead (default 2)
 ---@field size? integer pixels of a view
 ---@field dtype? lunette.DType of the views (default "f32")
+---@field device? "cpu"|"cuda" where the views are to be; by default where the images are
 
 --- Batches of augmented views, made ahead by threads of its own.
 --- ```lua
@@ -1590,6 +1599,17 @@ function lunette.data.loader(options) end
 ---@param first? integer batch to begin with
 ---@return function # iterator over {views = {(batch,3,h,w), ...}, labels, ids, index}
 function Loader:epoch(epoch, first) end
+
+--- Sends the next batch, where it is made here for a device, so that it travels while the device does what it was given. For loops of one's own, when a step's work has been given; lunette.train does it. Elsewhere nothing happens.
+--- ```lua
+--- local set = lunette.data.shapes{n = 8, size = 16}
+--- local loader = lunette.data.loader{dataset = set, batch = 4, augment = lunette.augment{preset = "symmetric"}}
+--- for batch in loader:epoch(1) do
+---   print(batch.ids)
+---   loader:ahead()
+--- end
+--- ```
+function Loader:ahead() end
 
 --- Ends the loader's threads.
 --- ```lua

@@ -194,6 +194,8 @@ return {
     "item: the tensor must hold exactly one element, this one holds 2; use totable()",
   ["lunette.ones(2):move(\"tpu\")"] =
     "unknown device \"tpu\": expected \"cpu\" or \"cuda\"",
+  ["lunette.ones(2):send(\"tpu\")"] =
+    "unknown device \"tpu\": expected \"cpu\" or \"cuda\"",
   ["lunette.ones(2):to(\"f31\")"] =
     "to: 'f31' is neither a dtype (f32, bf16, f16, f64, i64, u8, bool) nor a device (cpu, cuda)",
   ["lunette.ones(2, 3):shape(3)"] =

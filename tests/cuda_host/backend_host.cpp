@@ -119,7 +119,7 @@ int open(lun_context *c) {
   const char *said = getenv("LUNETTE_CUDA_HOST_BYTES");
   device *d = new device{c, nullptr, nullptr, said ? atoll(said) : (int64_t)4 << 30, 0, 0, {}};
   d->pool = lun_pool_open({d, get, put, drain, false});
-  d->graph = lun_cuda_graph_open(nullptr, nullptr, nullptr);
+  d->graph = lun_cuda_graph_open(nullptr, nullptr);
   if (!d->pool || !d->graph) {
     lun_cuda_graph_close(d->graph);
     lun_pool_close(d->pool);

@@ -333,7 +333,7 @@ case("a data set that leaves no room on the device stays on the host, and its ba
       t.equal(batch.index, n)
       if n == 3 then break end
       if ahead then
-        loader:ahead()
+        lunette.scope(loader.ahead, loader)
         loader:ahead()
         t.equal(loader.coming ~= nil, limit ~= nil)
       end

@@ -25,8 +25,10 @@ cudaStream_t lun_cuda_stream(lun_context *of) {
   (void)of;
   return s.stream;
 }
+static int pauses;
 int lun_cuda_pause(lun_context *of, const char *why) {
   (void)of, (void)why;
+  pauses++;
   return LUN_OK;
 }
 int lun_cuda_check(lun_context *of, cudaError_t e, const char *what) {
@@ -168,6 +170,41 @@ START_TEST(blocks_come_from_the_pool_and_go_back) {
 }
 END_TEST
 
+/* Freed before its bytes are there, while a call fails: whoever gets the memory next writes last. */
+START_TEST(a_free_that_fails_keeps_the_order) {
+  for (int n = 1; n < 4; n++) {
+    void *p = sent(1, BYTES), *q = NULL;
+    lun_cuda_host_fail_call(n);
+    lun_cuda_free(c, p, BYTES);
+    lun_cuda_host_fail_call(0);
+    lun_cuda_send_flush(&s);
+    ck_assert_int_eq(lun_cuda_alloc(c, BYTES, &q), LUN_OK);
+    ck_assert_ptr_eq(q, p);
+    lun_cuda_host_launch(s.stream, overwrite, q);
+    lun_cuda_host_run(s.stream);
+    lun_cuda_host_run(s.copies);
+    ck_assert_int_eq(((char *)q)[BYTES - 1], 9);
+    lun_cuda_free(c, q, BYTES);
+  }
+}
+END_TEST
+
+START_TEST(one_pause_for_a_batch) {
+  void *a = sent(1, BYTES), *b = sent(2, BYTES);
+  pauses = 0;
+  ck_assert_int_eq(lun_cuda_arrive(c, a), LUN_OK);
+  ck_assert_int_eq(lun_cuda_arrive(c, b), LUN_OK);
+  ck_assert_int_eq(pauses, 1);
+}
+END_TEST
+
+START_TEST(nothing_is_kept_where_memory_is_watched) {
+  s.exact = true;
+  lun_cuda_free(c, sent(1, BYTES), BYTES);
+  ck_assert_int_eq(lun_cuda_send_cached(&s), 0);
+}
+END_TEST
+
 START_TEST(a_block_is_kept_for_its_size) {
   void *a = sent(1, BYTES), *b = sent(2, 1000), *d;
   lun_cuda_free(c, a, BYTES);
@@ -199,7 +236,7 @@ START_TEST(failures) {
       lun_cuda_host_launch(s.stream, overwrite, other);
       lun_cuda_host_run(s.stream);
       if (s.copies) lun_cuda_host_run(s.copies);
-      ck_assert_int_eq(*(char *)other, 9);
+      ck_assert_int_eq(((char *)other)[BYTES - 1], 9);
       lun_cuda_free(c, other, BYTES);
     }
     q = sent(n, BYTES);
@@ -241,6 +278,9 @@ Suite *suite_sends(void) {
   tcase_add_loop_test(t, batches_in_turns, 0, 4);
   tcase_add_test(t, a_transfer_does_not_wait_for_the_running_step);
   tcase_add_loop_test(t, blocks_come_from_the_pool_and_go_back, 0, 2);
+  tcase_add_test(t, a_free_that_fails_keeps_the_order);
+  tcase_add_test(t, one_pause_for_a_batch);
+  tcase_add_test(t, nothing_is_kept_where_memory_is_watched);
   tcase_add_test(t, a_block_is_kept_for_its_size);
   tcase_add_test(t, failures);
   tcase_add_test(t, short_memory_takes_what_is_kept);

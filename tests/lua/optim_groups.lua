@@ -142,6 +142,11 @@ t.case("a group that fits nothing is told before anything runs or is written", f
   code = require("lunette.recipe.dryrun").run(folder .. "/r.lua", {}, function() end, function(line) said[#said + 1] = line end)
   t.equal(code, 2)
   t.contains(said[1], text)
+  local real = lunette.ssl.simclr
+  lunette.ssl.simclr = function() error("no such model", 0) end
+  code, info = require("lunette.recipe.run").run(folder .. "/r.lua", {progress = "none", report = false, out = folder .. "/run"})
+  lunette.ssl.simclr = real
+  t.equal({code, info.message}, {1, "no such model"}) -- the stage's own to tell
 end)
 
 t.case("a recipe's mistakes in groups", function()

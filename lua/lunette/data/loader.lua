@@ -86,12 +86,16 @@ end
 local batch_methods = {}
 batch_methods.__index = batch_methods
 
+local function hold(batch)
+  for _, t in ipairs(batch.views) do lunette.keep(t) end
+  lunette.keep(batch.labels)
+  lunette.keep(batch.ids)
+end
+
 --- The batch's tensors outlive the next batch and any scope; free them with t:free(), or leave them to the collector.
 function batch_methods:keep()
   self.kept = true
-  for _, t in ipairs(self.views) do lunette.keep(t) end
-  lunette.keep(self.labels)
-  lunette.keep(self.ids)
+  hold(self)
   return self
 end
 
@@ -131,13 +135,14 @@ function loader:there(t)
   return moved_there
 end
 
+-- What is small goes first: a device has it before the views are waited for.
 function loader:receive(ids, index)
-  local views = {}
-  for view = 1, self.views do
-    views[view] = self:there(self.queue:take())
-  end
   local labels = self.labels and lunette.ops.index_select(self.labels, 1, ids)
-  local made = { views = views, labels = labels and self:there(labels), ids = self:there(ids), index = index }
+  local made = { views = {}, labels = labels and self:there(labels), ids = ids:send(self.device), index = index }
+  for view = 1, self.views do
+    made.views[view] = self:there(self.queue:take())
+  end
+  if made.ids ~= ids then ids:free() end
   return setmetatable(made, batch_methods)
 end
 
@@ -151,6 +156,21 @@ function loader:stop()
   self.run = (self.run or 0) + 1
 end
 
+-- The next batch of the epoch that runs. One that fails half-way ends the epoch: its views are not those of the next.
+function loader:next_batch()
+  while self.asked < self.batches and self.asked < self.given + 1 + self.prefetch do
+    self.asked = self.asked + 1
+    self.waiting[#self.waiting + 1] = self:ask(self.ordered, self.epoch_number, self.asked)
+  end
+  self.given = self.given + 1
+  local ok, batch = pcall(self.receive, self, table.remove(self.waiting, 1), self.given)
+  if not ok then
+    self:stop()
+    error(batch, 0)
+  end
+  return batch
+end
+
 --- epoch(e [, first batch = 1]) -> iterator over batches {views, labels, ids, index}. One epoch runs at a time: a new
 --- call ends the one before.
 function loader:epoch(epoch, first)
@@ -158,25 +178,15 @@ function loader:epoch(epoch, first)
   if not self.queue then error("loader: it was closed", 2) end
   check_epoch(epoch, first, self.batches)
   self:stop()
-  local run, asked, given = self.run, first - 1, first - 1
-  local order = lunette.keep(self:order(epoch))
-  local waiting = {}
-  self.waiting = waiting
+  local run = self.run
+  self.epoch_number, self.asked, self.given, self.waiting = epoch, first - 1, first - 1, {}
+  self.ordered = lunette.keep(self:order(epoch))
   return function()
     if self.run ~= run or not self.queue then error("loader: this epoch ended when another began", 2) end
     free_batch(self.current)
-    self.current = nil
-    if given == self.batches then
-      order:free()
-      return nil
-    end
-    while asked < self.batches and asked < given + 1 + self.prefetch do
-      asked = asked + 1
-      waiting[#waiting + 1] = self:ask(order, epoch, asked)
-    end
-    given = given + 1
-    self.current = self.coming or self:receive(table.remove(waiting, 1), given)
-    self.coming = nil
+    self.current, self.coming = self.coming, nil
+    if not self.current and self.given < self.batches then self.current = self:next_batch() end
+    if not self.current then self.ordered:free() end
     return self.current
   end
 end
@@ -184,9 +194,9 @@ end
 --- ahead(): sends the next batch, where it is made ready here and needed on a device, so that it travels while the device does
 --- what it was given. To be called when a step's work has been given to the device; where there is nothing to send, nothing happens.
 function loader:ahead()
-  local ids = self.queue and self.waiting and self.waiting[1]
-  if not ids or self.coming or not self.current or self.images:device() == self.device then return end
-  self.coming = self:receive(table.remove(self.waiting, 1), self.current.index + 1)
+  if self.coming or not self.current or self.given == self.batches or self.images:device() == self.device then return end
+  self.coming = self:next_batch()
+  hold(self.coming) -- beyond the step's scope
 end
 
 --- Ends the threads. A closed loader cannot be used again; the collector closes what was forgotten.

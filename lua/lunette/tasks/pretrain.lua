@@ -117,11 +117,15 @@ function pretrain.method_of(stage, encoder, seed)
   return lunette.ssl[stage.task](options)
 end
 
--- What is wrong with a stage's groups of parameters, told before any stage has run, or nil: one that no parameter is in.
+-- What is wrong with a stage's groups of parameters, told before any stage has run, or nil: one that no parameter is in. A model
+-- that cannot be built is for the stage to tell.
 function pretrain.group_problem(config, stage)
   if not stage.optim.groups then return nil end
-  local encoder = setup.encoder({config = config, device = "cpu", load_stage_weights = function() return nil end}, "random")
-  local method = pretrain.method_of(stage, encoder, 0)
+  local built, method = pcall(function()
+    local encoder = setup.encoder({config = config, device = "cpu", load_stage_weights = function() return nil end}, "random")
+    return pretrain.method_of(stage, encoder, 0)
+  end)
+  if not built then return nil end
   local fine, problem = pcall(groups.of, ("stages.%s.optim"):format(stage.name),
     {params = method:named_parameters(), groups = stage.optim.groups}, stage.optim)
   for _, tensor in pairs(method:state()) do tensor:free() end

@@ -1,9 +1,9 @@
 /* device.c: brings a GPU up for a context, says what it is or why it cannot be used, and turns CUDA's errors into ours.
 **
 ** A context works on the first device that CUDA shows (CUDA_VISIBLE_DEVICES chooses) and on one stream of its own: what
-** is asked for runs in that order, and nothing waits but copies to the host and lun_device_sync. What is sent ahead (send.c)
-** has a stream of its own. CUDA's current device
-** belongs to the thread; a context does too, so it is set once. */
+** is asked for runs in that order. Copies to the host and lun_device_sync wait for it; copies to the device for a buffer to
+** pass through at most, and what is sent ahead has a stream of its own (send.c). CUDA's current device belongs to the
+** thread; a context does too, so it is set once. */
 #include "device/state.h"
 
 #include <dlfcn.h>
@@ -110,8 +110,7 @@ static int bring_up(lun_context *c) {
   *lun_device_slot(c, LUN_CUDA) = s;
   int st = find_device(c, s);
   if (!st) {
-    s->graph =
-        lun_cuda_graph_open(s->stream, s->waits ? "LUNETTE_CUDA_SYNC waits for every launch" : NULL, lun_cuda_flush);
+    s->graph = lun_cuda_graph_open(s->stream, s->waits ? "LUNETTE_CUDA_SYNC waits for every launch" : NULL);
     if (!s->graph) st = lun_fail(c, LUN_EMEM, "out of memory: the state of graphs");
   }
   if (!st) st = lun_cuda_memory_open(c, s);

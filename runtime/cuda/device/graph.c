@@ -12,7 +12,6 @@ enum { MOST_LAUNCHES = 64, MOST_PIECES = 64, MOST_MISFITS = 8 };
 
 struct lun_cuda_graph {
   cudaStream_t stream;
-  void (*flush)(lun_context *c);
   const char *off; /* why nothing is recorded; NULL: it is */
   int depth;       /* begins without their ends */
   bool warm;       /* the first step has ended */
@@ -27,13 +26,12 @@ struct lun_cuda_graph {
   lun_graphs seen, last; /* counters so far; those at the end of the step before */
 };
 
-lun_cuda_graph *lun_cuda_graph_open(cudaStream_t stream, const char *off, void (*flush)(lun_context *c)) {
+lun_cuda_graph *lun_cuda_graph_open(cudaStream_t stream, const char *off) {
   const char *said = getenv("LUNETTE_CUDA_GRAPH");
   lun_cuda_graph *g = calloc(1, sizeof *g);
   if (!g) return NULL;
   if (said && !strcmp(said, "0")) off = "LUNETTE_CUDA_GRAPH is 0";
   g->stream = stream;
-  g->flush = flush;
   g->off = off;
   return g;
 }
@@ -66,6 +64,19 @@ static int check(lun_context *c, cudaError_t e, const char *what) {
 
 /* ---- recording ---- */
 
+/* Memory of the driver's for one more graph: that of the other pieces', which are made anew. The pool's is not given back here:
+** what is free in it may be what the recording writes. */
+static int drop_others(lun_context *c, lun_cuda_graph *g) {
+  LUN_TRY(check(c, cudaStreamSynchronize(g->stream), "waiting for graphs"));
+  for (int i = 0; i < MOST_PIECES; i++) {
+    if (i == g->piece || !g->exec[i]) continue;
+    cudaGraphExec_t old = g->exec[i];
+    g->exec[i] = NULL;
+    LUN_TRY(check(c, cudaGraphExecDestroy(old), "dropping a graph"));
+  }
+  return LUN_OK;
+}
+
 /* The piece's executable graph with what `graph` holds: the one of the step before, updated, or a new one. */
 static int fit(lun_context *c, lun_cuda_graph *g, cudaGraph_t graph) {
   cudaGraphExec_t *exec = &g->exec[g->piece];
@@ -86,10 +97,10 @@ static int fit(lun_context *c, lun_cuda_graph *g, cudaGraph_t graph) {
   }
   g->seen.made++;
   cudaError_t e = cudaGraphInstantiate(exec, graph, 0);
-  if (e == cudaErrorMemoryAllocation && g->flush) {
+  if (e == cudaErrorMemoryAllocation) {
     cudaError_t taken = cudaGetLastError();
     (void)taken;
-    g->flush(c);
+    LUN_TRY(drop_others(c, g));
     e = cudaGraphInstantiate(exec, graph, 0);
   }
   return check(c, e, "making a graph");

@@ -20,9 +20,8 @@ extern "C" {
 
 typedef struct lun_cuda_graph lun_cuda_graph;
 
-/* off: why nothing is to be recorded, or NULL; LUNETTE_CUDA_GRAPH=0 in the environment is a reason too. flush: gives memory back to
-** the driver, before a graph that it had no memory for is asked for once more; may be NULL. NULL where host memory is short. */
-lun_cuda_graph *lun_cuda_graph_open(cudaStream_t stream, const char *off, void (*flush)(lun_context *c));
+/* off: why nothing is to be recorded, or NULL; LUNETTE_CUDA_GRAPH=0 in the environment is a reason too. NULL where host memory is short. */
+lun_cuda_graph *lun_cuda_graph_open(cudaStream_t stream, const char *off);
 /* What is recorded and not submitted is dropped. The first error, if any; NULL is fine. */
 cudaError_t lun_cuda_graph_close(lun_cuda_graph *g);
 

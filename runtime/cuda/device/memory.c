@@ -35,8 +35,8 @@ static void drain(void *self) {
 
 int lun_cuda_memory_open(lun_context *c, lun_cuda_state *s) {
   const char *said = getenv("LUNETTE_CUDA_POOL");
-  bool exact = said && !strcmp(said, "0");
-  s->pool = lun_pool_open((lun_pool_source){.self = s, .get = get, .put = put, .drain = drain, .exact = exact});
+  s->exact = said && !strcmp(said, "0");
+  s->pool = lun_pool_open((lun_pool_source){.self = s, .get = get, .put = put, .drain = drain, .exact = s->exact});
   return s->pool ? LUN_OK : lun_fail(c, LUN_EMEM, "out of memory: the state of device memory");
 }
 

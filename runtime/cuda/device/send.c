@@ -48,7 +48,6 @@ static int make(lun_context *c, lun_cuda_state *s, int64_t bytes, lun_cuda_sent 
   if (!st) st = lun_cuda_check(c, cudaEventCreateWithFlags(&b->idle, cudaEventDisableTiming), "making an event");
   if (!st) st = lun_cuda_check(c, cudaEventCreateWithFlags(&b->there, cudaEventDisableTiming), "making an event");
   /* Kernels under way may still use what is now the block. */
-  if (!st) st = lun_cuda_pause(c, "memory for a copy");
   if (!st) st = lun_cuda_check(c, cudaEventRecord(b->idle, s->stream), "recording an event");
   if (st) {
     cudaError_t e = drop(s, b);
@@ -68,6 +67,7 @@ static int fill(lun_context *c, lun_cuda_state *s, lun_cuda_sent *b, const void 
 
 int lun_cuda_send(lun_context *c, const void *src, int64_t bytes, void **out) {
   lun_cuda_state *s = lun_cuda_of(c);
+  LUN_TRY(lun_cuda_pause(c, "a copy to the device")); /* the device is to have work while the host waits for buffers */
   if (!s->copies)
     LUN_TRY(lun_cuda_check(c, cudaStreamCreateWithFlags(&s->copies, cudaStreamNonBlocking), "making a stream"));
   lun_cuda_sent *b = fitting(s, bytes);
@@ -83,30 +83,38 @@ int lun_cuda_send(lun_context *c, const void *src, int64_t bytes, void **out) {
   return LUN_OK;
 }
 
-static int arrive(lun_context *c, lun_cuda_state *s, lun_cuda_sent *b) {
-  if (b->arrived) return LUN_OK;
+/* All that was sent is waited for at once, so that a batch of many views costs a recording one pause. */
+int lun_cuda_arrive(lun_context *c, const void *block) {
+  lun_cuda_state *s = lun_cuda_of(c);
+  lun_cuda_sent *asked = of(s, block);
+  if (!asked || asked->arrived) return LUN_OK;
   /* What waits is a stream; a recording cannot wait for what lies outside it. */
   LUN_TRY(lun_cuda_pause(c, "bytes that were sent"));
-  LUN_TRY(lun_cuda_check(c, cudaStreamWaitEvent(s->stream, b->there, 0), "waiting for bytes that were sent"));
-  b->arrived = true;
+  for (lun_cuda_sent *b = s->sent; b; b = b->next) {
+    if (!b->used || b->arrived) continue;
+    LUN_TRY(lun_cuda_check(c, cudaStreamWaitEvent(s->stream, b->there, 0), "waiting for bytes that were sent"));
+    b->arrived = true;
+  }
   return LUN_OK;
 }
 
-int lun_cuda_arrive(lun_context *c, const void *block) {
-  lun_cuda_state *s = lun_cuda_of(c);
-  lun_cuda_sent *b = of(s, block);
-  return b ? arrive(c, s, b) : LUN_OK;
-}
-
+/* Nobody can be told of a failure: where the order cannot be had of the streams, they are waited for. */
 bool lun_cuda_send_free(lun_context *c, void *p) {
   lun_cuda_state *s = lun_cuda_of(c);
   lun_cuda_sent *b = of(s, p);
   if (!b) return false;
-  int st = arrive(c, s, b);
-  if (!st) st = lun_cuda_pause(c, "a copy's memory is free");
-  if (!st) st = lun_cuda_check(c, cudaEventRecord(b->idle, s->stream), "recording an event");
-  if (st) fprintf(stderr, "lunette: freeing what was sent: %s\n", lun_message(c));
+  lun_cuda_graph_drain(c, s->graph, "a copy's memory is free");
+  cudaError_t e = b->arrived ? cudaSuccess : cudaStreamWaitEvent(s->stream, b->there, 0);
+  if (!e) e = cudaEventRecord(b->idle, s->stream);
+  if (e) {
+    cudaError_t taken = cudaGetLastError(); /* no later call is to report it */
+    (void)taken;
+    cudaError_t sent = cudaStreamSynchronize(s->copies), run = cudaStreamSynchronize(s->stream);
+    if (sent || run)
+      fprintf(stderr, "lunette: cuda: freeing what was sent: %s\n", cudaGetErrorString(sent ? sent : run));
+  }
   b->used = false;
+  if (s->exact) lun_cuda_send_flush(s);
   return true;
 }
 

@@ -29,6 +29,7 @@ typedef struct {
   bool waits;            /* for every launch: LUNETTE_CUDA_SYNC */
   struct cudaDeviceProp properties;
   lun_pool *pool;
+  bool exact;          /* LUNETTE_CUDA_POOL=0: no block is kept */
   cudaError_t refusal; /* why memory was refused last */
   lun_cuda_stage stage[LUN_STAGES];
   int turn;
@@ -61,8 +62,8 @@ int lun_cuda_arrive(lun_context *c, const void *block);
 bool lun_cuda_send_free(lun_context *c, void *p);      /* false: it is no block that was sent */
 int64_t lun_cuda_send_cached(const lun_cuda_state *s); /* bytes of blocks that are kept */
 bool lun_cuda_send_flush(lun_cuda_state *s);           /* those go back to the pool; false: there were none */
-cudaError_t
-lun_cuda_send_close(lun_cuda_state *s); /* the kernels have ended, the pool is open; the first error, if any */
+/* When the kernels have ended and before the pool closes. The first error, if any. */
+cudaError_t lun_cuda_send_close(lun_cuda_state *s);
 
 /* blas.c */
 void lun_cuda_blas_close(lun_cuda_state *s);

@@ -58,7 +58,8 @@ void luni_prefix(lun_context *c, const char *before, const char *name);
 void *luni_alloc(lun_context *c, int64_t bytes); /* zeroed; NULL sets LUN_EMEM */
 void luni_free(lun_context *c, void *p, int64_t bytes);
 int luni_storage_new(lun_context *c, lun_device d, int64_t bytes, lun_storage **out);
-int luni_storage_sent(lun_context *c, lun_device d, const void *src, int64_t bytes, lun_storage **out); /* see lun_send */
+int luni_storage_sent(lun_context *c, lun_device d, const void *src, int64_t bytes,
+                      lun_storage **out); /* see lun_send */
 void luni_storage_release(lun_storage *s);
 
 /* blocks.c: host blocks of LUNI_BLOCK_MIN bytes and more. */

@@ -135,7 +135,7 @@ function loader:there(t)
   return moved_there
 end
 
--- What is small goes first: a device has it before the views are waited for.
+-- What is small goes first: a device has it before the views are waited for. ids are read until the last view is made.
 function loader:receive(ids, index)
   local labels = self.labels and lunette.ops.index_select(self.labels, 1, ids)
   local made = { views = {}, labels = labels and self:there(labels), ids = ids:send(self.device), index = index }

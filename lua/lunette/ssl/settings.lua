@@ -38,8 +38,7 @@ function settings.epochs(default, doc) return t.integer{default = default, min =
 local function problem(type_, value)
   if type_.type == "boolean" then return type(value) ~= "boolean" and "true or false" end
   if type_.type == "list" then
-    local good = type(value) == "table" and #value >= type_.min_items
-    good = good and #value <= type_.max_items
+    local good = type(value) == "table" and #value >= type_.min_items and #value <= type_.max_items
     for _, x in ipairs(good and value or {}) do good = good and not problem(type_.of, x) end
     return not good and ("a list of %d to %d whole numbers from %d to %d"):format(type_.min_items, type_.max_items, type_.of.min,
       type_.of.max)

@@ -3,8 +3,8 @@
 ** included.
 **
 ** Users work in one order (a stream), so a freed block may be handed out at once: who gets it writes after those
-** who had it before; send.c, which writes in another, waits itself. Segments are cut into blocks; freed neighbours join; a request takes the smallest free block
-** that fits.
+** who had it before; send.c, which writes in another, waits itself. Segments are cut into blocks; freed neighbours
+** join; a request takes the smallest free block that fits.
 */
 #ifndef LUN_CUDA_POOL_H
 #define LUN_CUDA_POOL_H

@@ -100,6 +100,7 @@ t.case("training says what it lacks", function()
     "train: optimizer must be an optimizer, e.g. lunette.optim.sgd{...}, got number")
   says({method = method, loader = source, optimizer = sgd}, "train: epochs must be a whole number from 0 on, got nothing")
   says({method = method, loader = source, optimizer = sgd, epochs = 0.5}, "from 0 on, got 0.5")
+  says({method = method, loader = source, optimizer = sgd, epochs = -1}, "from 0 on, got -1")
 end)
 
 t.case("a teacher starts as the student, follows it slowly, and can be set to it", function()

@@ -54,15 +54,9 @@ local maps = require "lunette.report.maps"
 local qscore = require "lunette.report.qscore"
 local record = require "lunette.report.record"
 local run = require "lunette.report.run"
-local style = require "lunette.report.style"
 local verdict = require "lunette.report.verdict"
 
 local report = { data = require "lunette.report.data" }
-
-local node = html.node
-
--- No scripts, no frames, no forms, nothing fetched: images are data URIs, the style sheet is inline.
-local POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 --- The report as one string. charts_out, where given, collects {name, display list} of every chart.
 function report.html(dir, charts_out)
@@ -88,16 +82,7 @@ function report.html(dir, charts_out)
     build("reproduction", record.reproduce),
     build("the record", record.details))
   local problems = record.problems(r) -- last: the sections above may have met some
-  local page = node("html", { lang = "en" },
-    node("head", nil,
-      node("meta", { charset = "utf-8" }),
-      html.trusted(('<meta http-equiv="Content-Security-Policy" content="%s">'):format(POLICY)),
-      node("meta", { name = "viewport", content = "width=device-width, initial-scale=1" }),
-      node("meta", { name = "color-scheme", content = "light dark" }),
-      node("title", nil, title),
-      node("style", nil, html.trusted(style))),
-    node("body", nil, node("main", nil, record.header(r, title), problems, sections)))
-  return "<!DOCTYPE html>\n" .. page.html .. "\n"
+  return html.page(title, record.header(r, title), problems, sections)
 end
 
 local function write_whole(path, text)

@@ -5,7 +5,7 @@
 #include "gemm.h"
 #include "rows.h"
 #include "scratch.h"
-#include "sum.h"
+#include "axis_sums.h"
 
 #ifdef LUN_CUDA_HOST /* few, so that tests see rows in several parts */
 enum { LOGISTIC_ROWS = 23 };

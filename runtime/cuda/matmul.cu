@@ -1,10 +1,10 @@
 /* matmul.cu: matrix products and the fully connected layer, on the products of gemm.h. Weights beside bf16 activations
 ** are rounded to bf16 first. A bias is written to y before the product is added to it, which costs one more read and
-** write of y; its gradient is a sum of columns (sum.h), one read of dy. */
+** write of y; its gradient is a sum of columns (axis_sums.h), one read of dy. */
 #include "copy.h"
 #include "gemm.h"
 #include "kernels.h"
-#include "sum.h"
+#include "axis_sums.h"
 
 static lun_cuda_matrix matrix(const lun_tensor *t, int64_t ld, bool transposed) {
   lun_cuda_matrix m;

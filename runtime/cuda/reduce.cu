@@ -1,8 +1,8 @@
-/* reduce.cu: sums, means, maxima over axes, and their gradients. sum.h says how sums go. Maxima read each element once
-** as well; a row is the work of a warp or, above 1,024 elements, of a block, columns go as in sum.h. */
+/* reduce.cu: sums, means, maxima over axes, and their gradients. axis_sums.h says how sums go. Maxima read each element once
+** as well; a row is the work of a warp or, above 1,024 elements, of a block, columns go as in axis_sums.h. */
 #include "copy.h"
 #include "kernels.h"
-#include "sum.h"
+#include "axis_sums.h"
 
 /* The axes of an `ints` argument as a mask: the shape function has checked them. */
 static unsigned axes_mask(const lun_arg *a, int ndim) {

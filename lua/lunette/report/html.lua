@@ -1,4 +1,5 @@
 --- HTML nodes that are escaped by construction: a string child is text, only a node is markup.
+local style = require "lunette.report.style"
 local xml = require "lunette.plot.xml"
 
 local html = {}
@@ -69,6 +70,23 @@ function html.table(columns, rows, caption)
   return html.node("div", { class = "scroll" }, html.node("table", nil,
     caption and html.node("caption", nil, caption), html.node("thead", nil, html.node("tr", nil, head)),
     html.node("tbody", nil, body)))
+end
+
+-- No scripts, no frames, no forms, nothing fetched: images are data URIs, the style sheet is inline.
+local POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+--- A whole page as a string. Children as of html.node.
+function html.page(title, ...)
+  local page = html.node("html", { lang = "en" },
+    html.node("head", nil,
+      html.node("meta", { charset = "utf-8" }),
+      html.trusted(('<meta http-equiv="Content-Security-Policy" content="%s">'):format(POLICY)),
+      html.node("meta", { name = "viewport", content = "width=device-width, initial-scale=1" }),
+      html.node("meta", { name = "color-scheme", content = "light dark" }),
+      html.node("title", nil, title),
+      html.node("style", nil, html.trusted(style))),
+    html.node("body", nil, html.node("main", nil, ...)))
+  return "<!DOCTYPE html>\n" .. page.html .. "\n"
 end
 
 local alphabet = {}

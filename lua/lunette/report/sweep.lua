@@ -1,14 +1,11 @@
 --- The page of a sweep: one row a run, linked to the run's own report; static, self-contained, no scripts.
 local html = require "lunette.report.html"
 local numbers = require "lunette.report.numbers"
-local style = require "lunette.report.style"
 local tables = require "lunette.recipe.sweep_table"
 
 local sweep = {}
 
 local node = html.node
-
-local POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 local function head_cells(axes, first)
   local columns = { table.unpack(first) }
@@ -79,20 +76,11 @@ end
 --- html(outcome) -> the page; see lunette.recipe.sweep_table for the outcome
 function sweep.html(outcome)
   local title = "Sweep of " .. outcome.name
-  local page = node("html", { lang = "en" },
-    node("head", nil,
-      node("meta", { charset = "utf-8" }),
-      html.trusted(('<meta http-equiv="Content-Security-Policy" content="%s">'):format(POLICY)),
-      node("meta", { name = "viewport", content = "width=device-width, initial-scale=1" }),
-      node("meta", { name = "color-scheme", content = "light dark" }),
-      node("title", nil, title),
-      node("style", nil, html.trusted(style))),
-    node("body", nil, node("main", nil,
-      node("header", nil, node("h1", nil, title), node("p", { class = "facts-line" }, tables.summary(outcome)),
-        outcome.smoke and node("p", { class = "about" }, "A smoke run: tiny settings that show that everything works. ",
-          "Its figures say nothing about the method.")),
-      problems(outcome), runs(outcome), seeds(outcome), commands(outcome))))
-  return "<!DOCTYPE html>\n" .. page.html .. "\n"
+  return html.page(title,
+    node("header", nil, node("h1", nil, title), node("p", { class = "facts-line" }, tables.summary(outcome)),
+      outcome.smoke and node("p", { class = "about" }, "A smoke run: tiny settings that show that everything works. ",
+        "Its figures say nothing about the method.")),
+    problems(outcome), runs(outcome), seeds(outcome), commands(outcome))
 end
 
 return sweep

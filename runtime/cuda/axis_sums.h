@@ -1,10 +1,10 @@
-/* sum.h: sums over any axes of a tensor with any strides, for the kernels of several families. Bound by memory: each
+/* axis_sums.h: sums over any axes of a tensor with any strides, for the kernels of several families. Bound by memory: each
 ** element is read once. Eight elements are added in their own precision, the rest in double; the order is fixed.
 **   rows     a warp or a block goes along the reduced axes of one output: those that lie in runs are reduced
 **   columns  32 outputs side by side and 8 lanes down: those that lie in runs are kept
 ** Where there are few outputs, several blocks share one, and a second kernel adds what they found, in order. */
-#ifndef LUN_CUDA_SUM_H
-#define LUN_CUDA_SUM_H
+#ifndef LUN_CUDA_AXIS_SUMS_H
+#define LUN_CUDA_AXIS_SUMS_H
 
 #include "axes.h"
 #include "number.h"

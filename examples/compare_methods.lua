@@ -17,7 +17,7 @@ local sys = require "lunette.sys"
 
 -- Settings for few epochs of small views: heads narrower, teachers faster and rates higher than in the recipes that the
 -- methods' own defaults come from. Every method has the same images and views, 6 epochs and a batch of 64 unless it says its own.
--- BYOL and SimSiam, which compare no image with another, learn more from more steps of fewer images; 4 such epochs take about
+-- BYOL and SimSiam, which compare no image with another, learn more from more steps of fewer images; 3 and 4 such epochs take about
 -- as long as 6 of the others. Their predictor must be ahead of the encoder. At a rate of 0.2 the encoder's rank falls to a few
 -- directions at some seeds. Barlow Twins: with 64 images, what is off the diagonal is mostly noise, of weight lambda width / 64
 -- next to the diagonal, so both are small. SwAV: 64 prototypes as a batch has 64 images, and a sharper assignment; with 128
@@ -29,7 +29,7 @@ local methods = {
   {"mocov3", "512, 128", "temperature = 0.2, predictor = 512, ema = 0.99", sgd},
   {"byol", "512, 128", "predictor = 512, ema = 0.9, ema_final = 0.95",
    'kind = "sgd", lr = 0.03, momentum = 0.9, weight_decay = 5e-4, groups = { { match = { "predictor.*" }, lr_scale = 4 } }',
-   batch = 16, epochs = 4},
+   batch = 16, epochs = 3},
   {"simsiam", "512, 128", "predictor = 256",
    'kind = "sgd", lr = 0.03, momentum = 0.9, weight_decay = 5e-4, groups = { { match = { "predictor.*" }, lr_scale = 4 } }',
    batch = 16, epochs = 4},

@@ -47,6 +47,21 @@ static int threads(lua_State *L) {
   return 1;
 }
 
+/* determinism(["strict"|"fast"]): what lun_set_fast says; sets it where given. */
+static int determinism(lua_State *L) {
+  static const char *const modes[] = {"strict", "fast", NULL};
+  lun_context *c = lunb_context(L);
+  if (!lua_isnoneornil(L, 1)) {
+    const char *mode = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : "";
+    bool fast = !strcmp(mode, modes[1]);
+    if (!fast && strcmp(mode, modes[0]))
+      lunb_error(L, "determinism: expected \"strict\" or \"fast\", got %s", luaL_tolstring(L, 1, NULL));
+    lun_set_fast(c, fast);
+  }
+  lua_pushstring(L, modes[lun_fast(c)]);
+  return 1;
+}
+
 /* The op table for help and tools: a list of {name, args, doc, grad, method}. */
 static int op_rows(lua_State *L) {
   lun_context *c = lunb_context(L);
@@ -117,6 +132,7 @@ static void build_facts(lua_State *L) {
 int luaopen_lunette(lua_State *L) {
   static const luaL_Reg functions[] = {{"is_tensor", is_tensor},
                                        {"threads", threads},
+                                       {"determinism", determinism},
                                        {"op_rows", op_rows},
                                        {"last_error", last_error},
                                        {"interrupted", interrupted},

@@ -481,6 +481,14 @@ function lunette.memory_limit(bytes, device) end
 ---@return integer
 function lunette.threads(n) end
 
+--- Whether the same run gives the same bits again. "fast" also takes kernels of cuDNN that add in another order each time, where cuDNN expects them to be faster; on the CPU, and in own kernels, it changes nothing.
+--- ```lua
+--- print(lunette.determinism())
+--- ```
+---@param mode? "strict"|"fast" sets it; "strict" from the start
+---@return string
+function lunette.determinism(mode) end
+
 --- The op table.
 --- ```lua
 --- print(#lunette.op_rows(), lunette.op_rows()[1].doc)

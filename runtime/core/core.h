@@ -41,6 +41,7 @@ struct lun_context {
   } loaded[LUN_NDEVICES];
   const char *isa;
   int threads;
+  bool fast;    /* lun_set_fast */
   void *engine; /* what the CPU engine keeps between calls */
   /* tape */
   bool grad_enabled, trace_nan, trace_infinities;

@@ -443,4 +443,6 @@ void lun_trace_nan(lun_context *c, bool on, bool infinities) {
 
 void lun_set_threads(lun_context *c, int n) { c->threads = n < 1 ? 1 : n; }
 int lun_threads(const lun_context *c) { return c->threads; }
+void lun_set_fast(lun_context *c, bool fast) { c->fast = fast; }
+bool lun_fast(const lun_context *c) { return c->fast; }
 const char *lun_isa(const lun_context *c) { return c->isa; }

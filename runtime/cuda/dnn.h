@@ -1,6 +1,6 @@
 /* dnn.h: convolution from cuDNN (device/dnn.c), on images and weights that are stored channels-last. Each answers
-** LUN_EUNSUPPORTED where cuDNN is absent or has no kernel of the kind we want: one that repeats bit for bit, sums in
-** f32 and does not round its inputs. The caller goes on with its own (columns and cuda/gemm.h). On the host, where
+** LUN_EUNSUPPORTED where cuDNN is absent or has no kernel of the kind we want: one that repeats bit for bit (unless lun_fast),
+** sums in f32 and does not round its inputs. The caller goes on with its own (columns and cuda/gemm.h). On the host, where
 ** tests run, that is the answer too, or plain loops stand in (tests/cuda_host/dnn_host.cpp). */
 #ifndef LUN_CUDA_DNN_H
 #define LUN_CUDA_DNN_H

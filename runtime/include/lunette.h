@@ -53,6 +53,10 @@ void lun_interrupt(lun_context *c);       /* the next op (or the running one at 
 void lun_clear_interrupt(lun_context *c); /* forget a pending interrupt */
 void lun_set_threads(lun_context *c, int n); /* n >= 1; default: the CPUs this process may use */
 int lun_threads(const lun_context *c);
+/* false, the default: the same bits again from the same program, device, driver and number of threads. true: kernels of a
+** device's libraries that add in another order each time are taken too, where the library expects them to be faster. */
+void lun_set_fast(lun_context *c, bool fast);
+bool lun_fast(const lun_context *c);
 /* What the CPU engine found, and why not, in lines of "name: text", for people. Loads its libraries. */
 void lun_describe_engine(lun_context *c, char *buf, size_t size);
 bool lun_fast_bf16(lun_context *c);        /* bf16 activations make convolutions faster here */

@@ -2,6 +2,7 @@
 local t = require "tap"
 local cli = require "lunette.cli"
 local json = require "lunette.json"
+local lunette = require "lunette"
 local recipe = require "lunette.recipe"
 local rundir = require "lunette.recipe.rundir"
 local runner = require "lunette.recipe.run"
@@ -124,6 +125,32 @@ t.case("provenance is there before the first stage begins, without user and host
     pipe:close()
     t.ok(not text:find('"' .. name .. '"', 1, true), name)
   end
+end)
+
+t.case("determinism is the recipe's while its stages run, the caller's before and after, and recorded", function()
+  for _, mode in ipairs { "fast", "strict" } do
+    local other = mode == "fast" and "strict" or "fast"
+    for _, fails in ipairs { false, true } do
+      local path, out = fresh()
+      local seen
+      at.pretrain = function()
+        seen = lunette.determinism()
+        if fails then error("no") end
+      end
+      lunette.determinism(other)
+      t.equal((runner.run(path, options { out = out, overrides = { "determinism=" .. mode } })), fails and 1 or 0)
+      t.equal({ seen, lunette.determinism() }, { mode, other })
+      t.equal(rundir.open(out):read_json("provenance.json").determinism, mode)
+      at, seen = {}, nil
+      at.pretrain = function() seen = lunette.determinism() end
+      if fails then
+        t.equal((runner.resume(out, options())), 0)
+        t.equal({ seen, lunette.determinism() }, { mode, other })
+      end
+      at = {}
+    end
+  end
+  lunette.determinism "strict"
 end)
 
 t.case("the same recipe twice gives the same bytes", function()

@@ -95,6 +95,10 @@ return {
     example = "lunette.memory_limit(1000000)\nprint(pcall(lunette.zeros, 1000, 1000))\nlunette.memory_limit(0)" },
   { name = "threads", doc = "How many threads ops use.", args = { { "n", "integer?", "1..1024: sets it" } }, returns = { { "integer" } },
     fails = "lunette.threads(0)", example = "print(lunette.threads())" },
+  { name = "determinism", doc = "Whether the same run gives the same bits again. \"fast\" also takes kernels of cuDNN that add in "
+    .. "another order each time, where cuDNN expects them to be faster; on the CPU, and in own kernels, it changes nothing.",
+    args = { { "mode", "\"strict\"|\"fast\"?", "sets it; \"strict\" from the start" } }, returns = { { "string" } },
+    fails = "lunette.determinism(\"loose\")", example = "print(lunette.determinism())" },
   { name = "op_rows", doc = "The op table.", args = {}, returns = { { "table[]", "{name, args, doc, grad, method} per op" } },
     example = "print(#lunette.op_rows(), lunette.op_rows()[1].doc)" },
   { name = "last_error", doc = "The runtime's last failure.", args = {},

@@ -44,6 +44,8 @@ return {
     "bad argument #1 to 'trace_nan' (boolean expected, got no value)",
   ["lunette.defer_interrupts()"] =
     "bad argument #1 to 'defer_interrupts' (boolean expected, got no value)",
+  ["lunette.determinism(\"loose\")"] =
+    "determinism: expected \"strict\" or \"fast\", got loose",
   ["lunette.device(\"tpu\")"] =
     "unknown device \"tpu\": expected \"cpu\" or \"cuda\"",
   ["lunette.device_graphs(\"tpu\")"] =

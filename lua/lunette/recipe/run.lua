@@ -367,8 +367,18 @@ local function write_report(session, code)
   if code == 0 then session.progress:message("the report could not be written: %s", tostring(not ok and path or message)) end
 end
 
+-- Sets the library's determinism, and says what it was; nil where there is no library.
+local function determinism(mode)
+  local library = package.loaded.lunette
+  local set = type(library) == "table" and library.determinism
+  local was = set and mode and set()
+  if was then set(mode) end
+  return was or nil
+end
+
 -- Everything after the run directory is there. Returns the exit code and what `run` returns beside it.
 local function execute(session)
+  local before = determinism(session.config.determinism)
   local ok, problem = xpcall(function()
     for index, entry in ipairs(session.status.stages) do
       local stage = session.config.stages[index]
@@ -388,6 +398,7 @@ local function execute(session)
     session.status.files = hashes(session.dir.path, { "metrics.jsonl", "results.json" })
   end, function(err) return problem_of(err, session, type(err) ~= "table" and debug.traceback("", 2) or nil) end)
 
+  determinism(before)
   -- Lua runs no handler when memory is short.
   if not ok and (type(problem) ~= "table" or not problem.message) then problem = problem_of(problem, session) end
   local status, dir = session.status, session.dir

@@ -1,7 +1,7 @@
 /* dnn.c: cuda/dnn.h from cuDNN 9, loaded when a convolution first asks for it. A convolution is described to cuDNN's
-** graph interface; of the engines that its heuristics propose, the first is taken that repeats bit for bit, does not
-** round its inputs, sums in f32, is compiled already and needs no more than WORKSPACE bytes. That choice is a function
-** of shapes, library and device: nothing is timed, so two runs choose alike. Plans are kept per shape, refusals too.
+** graph interface; of the engines that its heuristics propose, the first is taken that repeats bit for bit (unless
+** lun_fast), does not round its inputs, sums in f32, is compiled already and needs no more than WORKSPACE bytes. That choice
+** is a function of shapes, library and device: nothing is timed, so two runs choose alike. Plans are kept per shape, refusals too.
 **
 ** A library that is missing, or a convolution that it does not support, is LUN_EUNSUPPORTED: the caller has another
 ** way. What fails later is an error that names cuDNN's function and reason.
@@ -16,9 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIBRARY   "libcudnn.so.9"
-#define WORKSPACE ((int64_t)1 << 30)
-enum { MOST_PLANS = 512, MOST_ENGINES = 32, HELD = 10, ALIGNMENT = 16 };
+#define LIBRARY "libcudnn.so.9"
+/* f32 without tensor cores is NCHW inside, with copies of both sides: 1.2 GB at ResNet-50's largest. cuDNN proposes up to 40
+** engines, and those that do not round f32 come late. */
+#define WORKSPACE ((int64_t)4 << 30)
+enum { MOST_PLANS = 512, MOST_ENGINES = 64, HELD = 10, ALIGNMENT = 16 };
 
 typedef cudnnBackendDescriptor_t descriptor;
 
@@ -41,6 +43,7 @@ typedef enum { FORWARD, DX, DW } direction;
 typedef struct {
   direction which;
   cudnnDataType_t dw;
+  bool fast; /* engines may be taken that do not repeat bit for bit */
   lun_cuda_conv v;
 } key;
 
@@ -296,7 +299,7 @@ static bool any(const int *notes, int64_t n, int which) {
 }
 
 /* Whether the configuration's engine computes as we want it. *engine: an empty descriptor for it. */
-static int acceptable(lun_call *c, lun_cuda_dnn *d, lun_dtype dtype, descriptor configuration, descriptor engine,
+static int acceptable(lun_call *c, lun_cuda_dnn *d, const key *k, descriptor configuration, descriptor engine,
                       bool *out) {
   cudnnBackendNumericalNote_t numbers[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
   cudnnBackendBehaviorNote_t behaviour[CUDNN_BEHAVIOR_NOTE_TYPE_COUNT];
@@ -316,12 +319,12 @@ static int acceptable(lun_call *c, lun_cuda_dnn *d, lun_dtype dtype, descriptor 
   for (int64_t i = 0; i < n; i++) notes[i] = (int)numbers[i];
   for (int64_t i = 0; i < nb; i++)
     if (behaviour[i] == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) return LUN_OK; /* seconds per shape */
-  *out = !any(notes, n, CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) &&
+  *out = (k->fast || !any(notes, n, CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)) &&
          !any(notes, n, CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS) &&
          !any(notes, n, CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION) && !any(notes, n, CUDNN_NUMERICAL_NOTE_FFT) &&
          !any(notes, n, CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13) &&
          /* f32 on tensor cores is TF32, 10 bits of mantissa */
-         !(dtype == LUN_F32 && any(notes, n, CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
+         !(k->v.dtype == LUN_F32 && any(notes, n, CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
   return LUN_OK;
 }
 
@@ -387,7 +390,7 @@ static int choose(lun_call *c, lun_cuda_dnn *d, plan *p, descriptor graph, cudnn
       ours = failed(c, d, "cudnnBackendCreateDescriptor", "an engine", st);
       break;
     }
-    ours = acceptable(c, d, p->k.v.dtype, found[i], engine, &good);
+    ours = acceptable(c, d, &p->k, found[i], engine, &good);
     drop(d, engine);
     if (!ours && good) ours = try_plan(c, d, p, found[i]);
     if (p->usable) found[i] = NULL; /* the plan holds it */
@@ -410,7 +413,7 @@ static int build(lun_call *c, lun_cuda_dnn *d, plan *p) {
   int st = choose(c, d, p, graph, CUDNN_HEUR_MODE_A);
   if ((!st || st == LUN_EUNSUPPORTED) && !p->usable) st = choose(c, d, p, graph, CUDNN_HEUR_MODE_FALLBACK);
   if (st || p->usable) return st;
-  snprintf(d->refusal, sizeof d->refusal, "no engine repeats bit for bit at full precision");
+  snprintf(d->refusal, sizeof d->refusal, "no engine %sat full precision", p->k.fast ? "" : "repeats bit for bit ");
   return LUN_EUNSUPPORTED;
 }
 
@@ -482,6 +485,7 @@ static int run(lun_call *c, const lun_cuda_conv *v, direction which, lun_dtype d
   memset(&k, 0, sizeof k); /* keys are compared as bytes */
   k.which = which;
   k.dw = data_type(dw);
+  k.fast = lun_fast(c->ctx);
   k.v.n = v->n, k.v.c = v->c, k.v.h = v->h, k.v.w = v->w, k.v.k = v->k, k.v.p = v->p, k.v.q = v->q, k.v.r = v->r;
   k.v.s = v->s, k.v.stride = v->stride, k.v.padding = v->padding, k.v.dtype = v->dtype;
   LUN_TRY(plan_of(c, d, &k, &p));

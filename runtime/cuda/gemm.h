@@ -9,8 +9,8 @@
 extern "C" {
 #endif
 
-/* A matrix in device memory, row-major as stored: row i starts at p + i * ld elements. transposed: its transpose is
-** meant. stride: elements from one matrix of a batch to the next (0: all products share it). */
+/* A matrix in device memory, row-major as stored: row i starts at p + i * ld elements, ld at least a row's length. transposed: its
+** transpose is meant. stride: elements from one matrix of a batch to the next (0: all products share it). */
 typedef struct {
   const void *p;
   int64_t ld, stride;

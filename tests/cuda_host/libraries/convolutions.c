@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LAST_RESORT = 1000 }; /* see libraries_host.h */
 #define NOTE(name) (1u << CUDNN_NUMERICAL_NOTE_##name)
 
 static lun_library_host_state *host;
@@ -161,6 +162,7 @@ static void check_plan(const lun_cuda_conv *v, int which) {
                     0);
   if (v->dtype == LUN_F32) ck_assert_uint_eq(host->notes & NOTE(TENSOR_CORE), 0);
   if (v->dtype == LUN_BF16) ck_assert_int_eq(host->place, 0);
+  ck_assert_int_le(host->workspace, (int64_t)4 << 30);
 }
 
 START_TEST(convolutions_of_the_field_have_plans) {
@@ -168,7 +170,15 @@ START_TEST(convolutions_of_the_field_have_plans) {
     const int64_t *a = field[i];
     lun_cuda_conv v = geometry(a[0], a[1], a[2], a[3], a[4], a[5], a[6], dtype_of(_i));
     check_plan(&v, way_of(_i));
+    if (v.h <= 32 && v.n == 512) ck_assert_int_lt(host->place, LAST_RESORT);
   }
+}
+END_TEST
+
+/* Its inputs alone are 6 GB: engines that copy them are passed over. */
+START_TEST(memory_for_a_plan_is_bounded) {
+  lun_cuda_conv v = geometry(2048, 256, 56, 256, 1, 1, 0, LUN_F32);
+  for (int which = 0; which < 3; which++) check_plan(&v, which);
 }
 END_TEST
 
@@ -255,6 +265,7 @@ START_TEST(every_call_fails_in_turn) {
   int calls = 0, errors = 0;
   ck_assert_int_eq(planned(FORWARD, &v, LUN_BF16), LUN_OK);
   int64_t engine = host->engine;
+  int place = host->place;
   for (int n = 1; !calls || n <= calls; n++) {
     stand_ins_close();
     ck_assert_int_eq(host->objects, 0);
@@ -269,7 +280,11 @@ START_TEST(every_call_fails_in_turn) {
       ck_assert_msg(strstr(lun_message(call.ctx), "cuDNN") || st == LUN_EMEM, "call %d: %s", n, lun_message(call.ctx));
       host->fail_call = 0;
       ck_assert_int_eq(planned(FORWARD, &v, LUN_BF16), LUN_OK);
+    }
+    /* An engine may fail, and the next be taken; short memory must not choose. */
+    if (st != LUN_EUNSUPPORTED && (st || ways[_i] == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED)) {
       ck_assert_int_eq(host->engine, engine);
+      ck_assert_int_eq(host->place, place);
     }
     if (!calls && host->calls < n) calls = host->calls;
   }
@@ -298,6 +313,7 @@ Suite *suite_convolutions(void) {
   tcase_add_checked_fixture(t, open_all, close_all);
   tcase_add_loop_test(t, results_are_those_of_the_convolution, 0, 6);
   tcase_add_loop_test(t, convolutions_of_the_field_have_plans, 0, 6);
+  tcase_add_test(t, memory_for_a_plan_is_bounded);
   tcase_add_test(t, a_plan_is_made_once);
   tcase_add_test(t, fast_takes_what_does_not_repeat);
   tcase_add_test(t, others_are_left_to_the_caller);

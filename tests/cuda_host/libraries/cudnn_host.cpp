@@ -335,14 +335,15 @@ EXPORT cudnnStatus_t cudnnBackendExecute(cudnnHandle_t h, cudnnBackendDescriptor
   if (!h) return CUDNN_STATUS_NOT_INITIALIZED;
   node *configuration = child(of(plan), CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
   note(configuration);
+  int64_t one = 0;
+  if (real()->cudnnBackendGetAttribute(of(plan)->real, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
+                                       &one, &host.workspace))
+    give_up("a plan without a workspace size");
   host.runs++;
   if (host.dry) return st;
-  int64_t bytes = 0, one = 0;
-  if (real()->cudnnBackendGetAttribute(of(plan)->real, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
-                                       &one, &bytes))
-    give_up("a plan without a workspace size");
   // The workspace is written from end to end: AddressSanitizer sees where it is smaller than the plan said.
-  if (bytes) memset(*values<void *>(of(pack), CUDNN_ATTR_VARIANT_PACK_WORKSPACE), 0xA5, (size_t)bytes);
+  if (host.workspace)
+    memset(*values<void *>(of(pack), CUDNN_ATTR_VARIANT_PACK_WORKSPACE), 0xA5, (size_t)host.workspace);
   convolve(child(configuration->graph, CUDNN_ATTR_OPERATIONGRAPH_OPS), of(pack));
   return st;
 }

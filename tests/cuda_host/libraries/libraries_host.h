@@ -18,6 +18,7 @@ typedef struct {
   int64_t engine;
   uint32_t notes;
   int place;
+  int64_t workspace; /* its bytes */
 } lun_library_host_state;
 
 #ifdef __cplusplus

@@ -1,5 +1,6 @@
 /* convolutions.c: device/dnn.c on the real cuDNN, which is told of an H100 and cannot run on it (cudnn_host.cpp). */
 #include "dnn.h"
+#include "numbers.h"
 #include "stand_ins.h"
 
 #include <cudnn_graph.h>
@@ -41,27 +42,9 @@ static int run(int which, const lun_cuda_conv *v, lun_dtype dw, void *x, void *w
 
 /* ---- results ---- */
 
-static double get(const void *p, lun_dtype d, int64_t i) {
-  if (d == LUN_F32) return (double)((const float *)p)[i];
-  uint32_t all = (uint32_t)((const uint16_t *)p)[i] << 16;
-  float f;
-  memcpy(&f, &all, sizeof f);
-  return (double)f;
-}
-
-/* n numbers that bf16 holds exactly. */
 static void *numbers(lun_dtype d, int64_t n) {
-  size_t size = d == LUN_F32 ? 4 : 2, bytes = ((size_t)n * size + 15) / 16 * 16;
-  char *p = aligned_alloc(16, bytes);
-  for (int64_t i = 0; i < n; i++) {
-    float f = (float)(i * 7 % 13 - 6) / 8;
-    uint32_t all;
-    memcpy(&all, &f, sizeof all);
-    if (d == LUN_F32)
-      ((float *)(void *)p)[i] = f;
-    else
-      ((uint16_t *)(void *)p)[i] = (uint16_t)(all >> 16);
-  }
+  void *p = aligned_alloc(16, (size_t)((n * number_size(d) + 15) / 16 * 16));
+  for (int64_t i = 0; i < n; i++) number_put(p, d, i, number_sample(i));
   return p;
 }
 
@@ -79,9 +62,9 @@ static void reference(int which, const lun_cuda_conv *v, const void *x, const vo
               for (int64_t c = 0; c < v->c; c++) {
                 int64_t in = ((n * v->h + h) * v->w + w) * v->c + c, by = ((k * v->r + r) * v->s + s) * v->c + c,
                         out = ((n * v->p + p) * v->q + q) * v->k + k;
-                if (which == FORWARD) sums[out] += get(x, v->dtype, in) * get(weight, v->dtype, by);
-                if (which == DX) sums[in] += get(y, v->dtype, out) * get(weight, v->dtype, by);
-                if (which == DW) sums[by] += get(x, v->dtype, in) * get(y, v->dtype, out);
+                if (which == FORWARD) sums[out] += number_get(x, v->dtype, in) * number_get(weight, v->dtype, by);
+                if (which == DX) sums[in] += number_get(y, v->dtype, out) * number_get(weight, v->dtype, by);
+                if (which == DW) sums[by] += number_get(x, v->dtype, in) * number_get(y, v->dtype, out);
               }
           }
 }
@@ -102,8 +85,8 @@ static void check_results(const lun_cuda_conv *v, int which) {
   int st = run(which, v, d, t[0], t[1], t[2]);
   ck_assert_msg(st == LUN_OK, "%s", lun_message(call.ctx));
   for (int64_t i = 0; i < n[to]; i++)
-    ck_assert_msg(fabs(get(t[to], d, i) - want[i]) <= (d == LUN_F32 ? 1e-6 : 4e-3) * (1 + fabs(want[i])),
-                  "%d: %g, not %g", (int)i, get(t[to], d, i), want[i]);
+    ck_assert_msg(fabs(number_get(t[to], d, i) - want[i]) <= (d == LUN_F32 ? 1e-6 : 4e-3) * (1 + fabs(want[i])),
+                  "%d: %g, not %g", (int)i, number_get(t[to], d, i), want[i]);
   for (int i = 0; i < 3; i++) free(t[i]);
   free(want);
 }

@@ -1,6 +1,7 @@
 // cublas_host.cpp: what blas.c asks of cuBLAS, after its documentation, on the host: column-major matrices in plain loops.
 // Arguments that cuBLAS refuses are refused; what is read beyond them AddressSanitizer sees.
 #include "libraries_host.h"
+#include "numbers.h"
 
 #include <cublas_v2.h>
 
@@ -73,31 +74,11 @@ EXPORT const char *cublasGetStatusString(cublasStatus_t st) {
                                                 : "another status";
 }
 
-static float wide(uint16_t bits) {
-  uint32_t all = (uint32_t)bits << 16;
-  float f;
-  memcpy(&f, &all, sizeof f);
-  return f;
+static lun_dtype dtype(cudaDataType_t type) {
+  return type == CUDA_R_32F ? LUN_F32 : type == CUDA_R_64F ? LUN_F64 : LUN_BF16;
 }
-static uint16_t narrow(float f) {
-  uint32_t all;
-  memcpy(&all, &f, sizeof all);
-  return (uint16_t)((all + 0x7fff + (all >> 16 & 1)) >> 16);
-}
-
-static double read(const void *p, cudaDataType_t type, int64_t i) {
-  return type == CUDA_R_32F   ? (double)static_cast<const float *>(p)[i]
-         : type == CUDA_R_64F ? static_cast<const double *>(p)[i]
-                              : (double)wide(static_cast<const uint16_t *>(p)[i]);
-}
-static void write(void *p, cudaDataType_t type, int64_t i, double v) {
-  if (type == CUDA_R_32F)
-    static_cast<float *>(p)[i] = (float)v;
-  else if (type == CUDA_R_64F)
-    static_cast<double *>(p)[i] = v;
-  else
-    static_cast<uint16_t *>(p)[i] = narrow((float)v);
-}
+static double read(const void *p, cudaDataType_t type, int64_t i) { return number_get(p, dtype(type), i); }
+static void write(void *p, cudaDataType_t type, int64_t i, double v) { number_put(p, dtype(type), i, v); }
 
 static bool types_fit(cudaDataType_t a, cudaDataType_t b, cudaDataType_t c, cublasComputeType_t compute) {
   if (a != b) return false;

@@ -2,6 +2,7 @@
 // H100 in words instead of finding a device; it checks what it is given, proposes engines and says what is known of them. A
 // plan, which it cannot run here, runs as plain loops over what its descriptors say.
 #include "libraries_host.h"
+#include "numbers.h"
 
 #include <cudnn_graph.h>
 #include <dlfcn.h>
@@ -221,22 +222,9 @@ struct array {
   const int64_t *shape, *stride;
   cudnnDataType_t type;
   char *data;
-  double get(int64_t i) const {
-    if (type == CUDNN_DATA_FLOAT) return (double)reinterpret_cast<const float *>(data)[i];
-    uint32_t all = (uint32_t) reinterpret_cast<const uint16_t *>(data)[i] << 16;
-    float f;
-    memcpy(&f, &all, sizeof f);
-    return (double)f;
-  }
-  void put(int64_t i, double v) const {
-    float f = (float)v;
-    uint32_t all;
-    memcpy(&all, &f, sizeof all);
-    if (type == CUDNN_DATA_FLOAT)
-      reinterpret_cast<float *>(data)[i] = f;
-    else
-      reinterpret_cast<uint16_t *>(data)[i] = (uint16_t)((all + 0x7fff + (all >> 16 & 1)) >> 16);
-  }
+  lun_dtype dtype() const { return type == CUDNN_DATA_FLOAT ? LUN_F32 : LUN_BF16; }
+  double get(int64_t i) const { return number_get(data, dtype(), i); }
+  void put(int64_t i, double v) const { number_put(data, dtype(), i, v); }
   int64_t at(int64_t a, int64_t b, int64_t h, int64_t w) const {
     return a * stride[0] + b * stride[1] + h * stride[2] + w * stride[3];
   }

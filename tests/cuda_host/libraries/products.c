@@ -1,5 +1,6 @@
 /* products.c: device/blas.c on a library that does what cuBLAS's documentation says. */
 #include "gemm.h"
+#include "numbers.h"
 #include "stand_ins.h"
 
 #include <cublas_v2.h>
@@ -30,48 +31,17 @@ static const struct {
 } types[] = {
     {LUN_F32, LUN_F32, 1e-5}, {LUN_F64, LUN_F64, 1e-13}, {LUN_BF16, LUN_BF16, 1e-2}, {LUN_BF16, LUN_F32, 1e-5}};
 
-/* Numbers that bf16 holds exactly. */
-static double number(int64_t i) { return (double)(i * 7 % 13 - 6) / 8; }
-
-static float wide(uint16_t bits) {
-  uint32_t all = (uint32_t)bits << 16;
-  float f;
-  memcpy(&f, &all, sizeof f);
-  return f;
-}
-
-static double get(const void *p, lun_dtype d, int64_t i) {
-  return d == LUN_F32   ? (double)((const float *)p)[i]
-         : d == LUN_F64 ? ((const double *)p)[i]
-                        : (double)wide(((const uint16_t *)p)[i]);
-}
-
-static void put(void *p, lun_dtype d, int64_t i, double v) {
-  if (d == LUN_F32)
-    ((float *)p)[i] = (float)v;
-  else if (d == LUN_F64)
-    ((double *)p)[i] = v;
-  else {
-    float f = (float)v;
-    uint32_t all;
-    memcpy(&all, &f, sizeof all);
-    ((uint16_t *)p)[i] = (uint16_t)(all >> 16);
-  }
-}
-
-static size_t size_of(lun_dtype d) { return d == LUN_F64 ? 8 : d == LUN_F32 ? 4 : 2; }
-
 /* Just the elements that a matrix of a batch has, so that AddressSanitizer sees what is read beyond. */
 static void *filled(lun_dtype d, int64_t rows, int64_t columns, int64_t ld, int64_t stride, int64_t batch) {
   int64_t n = rows && columns ? (batch - 1) * stride + (rows - 1) * ld + columns : 0;
-  char *p = malloc((size_t)n * size_of(d) + !n);
-  for (int64_t i = 0; i < n; i++) put(p, d, i, number(i + rows));
+  char *p = malloc((size_t)(n * number_size(d)) + !n);
+  for (int64_t i = 0; i < n; i++) number_put(p, d, i, number_sample(i + rows));
   return p;
 }
 
 /* Element (i, j) of matrix g of a batch, as gemm.h says. */
 static double element(const lun_cuda_matrix *x, lun_dtype d, int64_t g, int64_t i, int64_t j) {
-  return get(x->p, d, g * x->stride + (x->transposed ? j * x->ld + i : i * x->ld + j));
+  return number_get(x->p, d, g * x->stride + (x->transposed ? j * x->ld + i : i * x->ld + j));
 }
 
 static void check_product(lun_cuda_product p, int64_t more, bool shared, double tolerance) {
@@ -87,15 +57,15 @@ static void check_product(lun_cuda_product p, int64_t more, bool shared, double 
   int64_t end = p.m && p.n ? (p.batch - 1) * p.y_stride + (p.m - 1) * p.ldy + p.n : 0;
   for (int64_t i = 0; i < end; i++) {
     int64_t g = p.batch > 1 ? i / p.y_stride : 0, rest = i - g * p.y_stride, row = rest / p.ldy, column = rest % p.ldy;
-    double want = get(was, p.out, i);
+    double want = number_get(was, p.out, i);
     if (row < p.m && column < p.n) {
       double sum = 0;
       for (int64_t k = 0; k < p.k; k++) sum += element(&p.a, p.in, g, row, k) * element(&p.b, p.in, g, k, column);
       want = p.alpha * sum + (p.beta == 0 ? 0 : p.beta * want);
     }
-    ck_assert_msg(fabs(get(y, p.out, i) - want) <= tolerance * (1 + fabs(want)),
+    ck_assert_msg(fabs(number_get(y, p.out, i) - want) <= tolerance * (1 + fabs(want)),
                   "%d x %d x %d, %d%d: y[%d] is %g, not %g", (int)p.m, (int)p.n, (int)p.k, p.a.transposed,
-                  p.b.transposed, (int)i, get(y, p.out, i), want);
+                  p.b.transposed, (int)i, number_get(y, p.out, i), want);
   }
   free(a), free(b), free(y), free(was);
 }

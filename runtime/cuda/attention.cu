@@ -11,7 +11,7 @@
 #include "reduce.h"
 #include "scratch.h"
 
-#ifdef LUN_CUDA_HOST
+#ifdef LUN_CUDA_SMALL
 enum { SCORES_BYTES = 8000 }; /* the tests' images come in several groups, and their queries in blocks */
 #else
 enum { SCORES_BYTES = 128 << 20 };

@@ -9,7 +9,7 @@
 
 #include "pack.h"
 
-#ifdef LUN_CUDA_HOST /* small, so that the tests' small matrices have several blocks, chunks and rounds */
+#ifdef LUN_CUDA_SMALL /* small, so that the tests' small matrices have several blocks, chunks and rounds */
 enum { LUN_COLUMNS_BLOCKS = 6, LUN_COLUMNS_ROUNDS = 2, LUN_COLUMNS_THREADS = 16, LUN_COLUMNS_LANES = 4 };
 enum { LUN_FOLD_WIDE = 4, LUN_FOLD_DEEP = 2 };
 #else

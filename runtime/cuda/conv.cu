@@ -11,7 +11,7 @@
 #include "pack.h"
 #include "scratch.h"
 
-#ifdef LUN_CUDA_HOST
+#ifdef LUN_CUDA_SMALL
 enum { COLUMNS_BYTES = 2000 }; /* the tests' images come in several groups */
 #else
 enum { COLUMNS_BYTES = 256 << 20 };

@@ -1,5 +1,6 @@
 /* launch.h: what every .cu file includes. Kernels are written once: nvcc makes a device's code of them, and a C++
-** compiler with LUN_CUDA_HOST makes code that the tests run without a device (tests/cuda_host/cuda_host.h).
+** compiler with LUN_CUDA_HOST makes code that the tests run without a device (tests/cuda_host/cuda_host.h), with LUN_CUDA_SMALL
+** in smaller tiles and grids than a device's, so that small tensors reach every branch.
 **
 **   LUN_LAUNCH(call, kernel, blocks, threads, shared, arguments...)   a status; an error names op, kernel and launch
 **   LUN_SHARED(type, name)                                            the block's dynamic shared memory, `shared`
@@ -36,7 +37,7 @@ enum { LUN_CUDA_THREADS = 256 };
 #define LUN_WIDE __launch_bounds__(1024)
 
 /* Blocks of a launch, at most; where there is more to do, a kernel's blocks go on by the size of the grid. */
-#ifdef LUN_CUDA_HOST /* few, so that the tests see them go on */
+#ifdef LUN_CUDA_SMALL /* few, so that the tests see them go on */
 static const int64_t LUN_MOST_BLOCKS = 3, LUN_MOST_ROW_BLOCKS = 2;
 #else
 static const int64_t LUN_MOST_BLOCKS = 65536, LUN_MOST_ROW_BLOCKS = 1 << 20;

@@ -11,7 +11,7 @@
 #include "reduce.h"
 #include "scratch.h"
 
-#ifdef LUN_CUDA_HOST /* small, so that the tests' blocks have several rows and their rows several packs a thread */
+#ifdef LUN_CUDA_SMALL /* small, so that the tests' blocks have several rows and their rows several packs a thread */
 static const int64_t BACKWARD_BLOCKS = 4, BACKWARD_THREADS = 64, FORWARD_WARPS = 2;
 #else
 static const int64_t BACKWARD_BLOCKS = 1024, BACKWARD_THREADS = 256, FORWARD_WARPS = 8;

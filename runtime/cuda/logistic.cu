@@ -7,7 +7,7 @@
 #include "scratch.h"
 #include "axis_sums.h"
 
-#ifdef LUN_CUDA_HOST /* few, so that tests see rows in several parts */
+#ifdef LUN_CUDA_SMALL /* few, so that tests see rows in several parts */
 enum { LOGISTIC_ROWS = 23 };
 #else
 enum { LOGISTIC_ROWS = 32768 };

@@ -9,7 +9,7 @@
 #include "real.h"
 #include "sums.h"
 
-#ifdef LUN_CUDA_HOST /* small, so that tests see lists of several tables and tensors of several chunks */
+#ifdef LUN_CUDA_SMALL /* small, so that tests see lists of several tables and tensors of several chunks */
 enum { LISTS = 4, TENSORS = 2, CHUNK = 300, STRIP = 4, THREADS = 32 };
 #else
 enum { LISTS = 4, TENSORS = 80, CHUNK = 8192, STRIP = 4, THREADS = 256 };

@@ -6,7 +6,7 @@
 #include "number.h"
 #include "scratch.h"
 
-#ifdef LUN_CUDA_HOST /* few, so that tests see several rounds of sum_counts */
+#ifdef LUN_CUDA_SMALL /* few, so that tests see several rounds of sum_counts */
 enum { ROUNDS = 2 };
 #else
 enum { ROUNDS = 8 };

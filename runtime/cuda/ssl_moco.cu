@@ -90,7 +90,7 @@ static __global__ void LUN_WIDE info_nce_end(state<T> w, double *each, T *dq, in
   }
 }
 
-#ifdef LUN_CUDA_HOST /* small, so that tests see several blocks */
+#ifdef LUN_CUDA_SMALL /* small, so that tests see several blocks */
 static int64_t block_rows(int64_t) { return 200; }
 #else
 static int64_t block_rows(int64_t n) {

@@ -54,7 +54,7 @@ static __global__ void lun_column_totals(F f, int64_t d, int64_t parts, double n
   }
 }
 
-#ifdef LUN_CUDA_HOST /* small, so that tests see several parts */
+#ifdef LUN_CUDA_SMALL /* small, so that tests see several parts */
 enum { LUN_PART_ROWS = 8 };
 #else
 enum { LUN_PART_ROWS = 64 };

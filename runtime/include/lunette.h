@@ -53,7 +53,7 @@ void lun_interrupt(lun_context *c);       /* the next op (or the running one at 
 void lun_clear_interrupt(lun_context *c); /* forget a pending interrupt */
 void lun_set_threads(lun_context *c, int n); /* n >= 1; default: the CPUs this process may use */
 int lun_threads(const lun_context *c);
-/* false, the default: the same bits again from the same program, device, driver and number of threads. true: kernels of a
+/* false, the default: the same bits again from the same program, device, driver, libraries and number of threads. true: kernels of a
 ** device's libraries that add in another order each time are taken too, where the library expects them to be faster. */
 void lun_set_fast(lun_context *c, bool fast);
 bool lun_fast(const lun_context *c);

@@ -21,10 +21,11 @@ template <class T, class Y, class R> static void product(const lun_cuda_product 
 }
 
 // Whether cuBLAS takes the distance between rows: it must hold a row of what is stored, even of a single one.
-static bool holds(int64_t ld, int64_t columns) { return ld >= 1 && ld >= columns; }
+static bool holds(int64_t ld, int64_t columns) { return ld >= columns; }
 
 int lun_cuda_gemm(lun_call *c, const lun_cuda_product *p) {
   lun_cuda_host.launches++;
+  if (!p->m || !p->n || !p->batch) return LUN_OK;
   if (!holds(p->a.ld, p->a.transposed ? p->m : p->k) || !holds(p->b.ld, p->b.transposed ? p->k : p->n) ||
       !holds(p->ldy, p->n))
     return lun_bad(c, LUN_EDEVICE, "cuBLAS refuses rows %lld, %lld and %lld apart in a product of %lld x %lld x %lld",

@@ -48,8 +48,8 @@ A method goes where its encoder is, an optimizer's buffers where the parameters 
 augmented there. A recipe's device = "auto" takes the GPU where it can be used. Tensors of different devices do not mix, and an op
 without a kernel on the device is an error that names it; what takes no tensor (ops.random_normal, permutation, shapes) runs on the
 CPU and is moved, so that the numbers are the same.
-Two runs on the same GPU and driver are equal bit for bit; a recipe's determinism = "fast" (lunette.determinism) gives that up where
-cuDNN has something faster: on an H100 nothing in bf16, some convolutions in f32.
+Two runs with the same GPU, driver and libraries are equal bit for bit; a recipe's determinism = "fast" (lunette.determinism) gives
+that up where cuDNN proposes something else: on an H100, by cuDNN 9.19, nothing in bf16 and some convolutions in f32.
 Work on the GPU goes on after a call has returned: lunette.synchronize("cuda") before taking a time.
 lunette.device("cuda") and `lunette doctor` say what was found, or why not. The backend is liblunette_cuda.so beside the program, or
 what LUNETTE_CUDA_LIBRARY names; it is loaded when a device is first asked for. LUNETTE_CUDA_SYNC=1 waits after every kernel, so that

@@ -378,7 +378,7 @@ end
 
 -- Everything after the run directory is there. Returns the exit code and what `run` returns beside it.
 local function execute(session)
-  local before = determinism(session.config.determinism)
+  local before = determinism(session.config.determinism or "strict")
   local ok, problem = xpcall(function()
     for index, entry in ipairs(session.status.stages) do
       local stage = session.config.stages[index]

@@ -39,7 +39,7 @@ schema.recipe = t.record {
     determinism = t.string {
       default = "strict",
       choices = { "strict", "fast" },
-      doc = "bit-equal runs on the same build and device, or whatever is fastest",
+      doc = "bit-equal runs on the same build and device; fast: also kernels of cuDNN that add in another order each time",
     },
     device = t.string {
       default = "auto",

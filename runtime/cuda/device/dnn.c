@@ -1,6 +1,6 @@
 /* dnn.c: cuda/dnn.h from cuDNN 9, loaded when a convolution first asks for it. A convolution is described to cuDNN's
 ** graph interface; of the engines that its heuristics propose, the first is taken that repeats bit for bit (unless
-** lun_fast), does not round its inputs, sums in f32, is compiled already and needs no more than WORKSPACE bytes. That choice
+** lun_fast), does not round its inputs, sums in f32, is compiled already and needs no more than LUN_CUDA_DNN_WORKSPACE bytes. That choice
 ** is a function of shapes, library and device: nothing is timed, so two runs choose alike. Plans are kept per shape, refusals too.
 **
 ** A library that is missing, or a convolution that it does not support, is LUN_EUNSUPPORTED: the caller has another
@@ -17,9 +17,7 @@
 #include <string.h>
 
 #define LIBRARY "libcudnn.so.9"
-/* f32 without tensor cores is NCHW inside, with copies of both sides: 1.2 GB at ResNet-50's largest. cuDNN proposes up to 40
-** engines, and those that do not round f32 come late. */
-#define WORKSPACE ((int64_t)4 << 30)
+/* cuDNN proposes up to 40 engines, and those that do not round f32 come late. */
 enum { MOST_PLANS = 512, MOST_ENGINES = 64, HELD = 10, ALIGNMENT = 16 };
 
 typedef cudnnBackendDescriptor_t descriptor;
@@ -347,7 +345,7 @@ static int try_plan(lun_call *c, lun_cuda_dnn *d, plan *p, descriptor configurat
   if (good) {
     st = d->cudnnBackendGetAttribute(run, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n, &bytes);
     if (st) ours = failed(c, d, "cudnnBackendGetAttribute", "a plan's workspace", st);
-    good = !st && bytes <= WORKSPACE;
+    good = !st && bytes <= LUN_CUDA_DNN_WORKSPACE;
   }
   if (!good) {
     drop(d, run);

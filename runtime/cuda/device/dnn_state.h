@@ -6,6 +6,10 @@
 
 #include <cuda_runtime_api.h>
 
+/* The most bytes a plan may need beside its tensors. f32 without tensor cores is NCHW inside, with copies of both sides: 1.2 GB at
+** ResNet-50's largest. */
+#define LUN_CUDA_DNN_WORKSPACE ((int64_t)2 << 30)
+
 /* cuDNN as it was loaded for a context, its handle and the plans made so far. */
 typedef struct lun_cuda_dnn lun_cuda_dnn;
 

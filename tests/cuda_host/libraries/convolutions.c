@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAST_RESORT = 1000 }; /* see libraries_host.h */
+enum { SEEN = 919 }; /* the version of cuDNN whose choices are known; others may choose otherwise */
 #define NOTE(name) (1u << CUDNN_NUMERICAL_NOTE_##name)
 
 static lun_library_host_state *host;
+static int version;
 
 static void open_all(void) {
   stand_ins_open();
@@ -48,7 +49,7 @@ static void *numbers(lun_dtype d, int64_t n) {
   return p;
 }
 
-/* What dnn.h says, channels last: calls for every product of two values what becomes of it. */
+/* What dnn.h says, channels last, added to sums. */
 static void reference(int which, const lun_cuda_conv *v, const void *x, const void *weight, const void *y,
                       double *sums) {
   for (int64_t n = 0; n < v->n; n++)
@@ -133,7 +134,7 @@ static void check_plan(const lun_cuda_conv *v, int which) {
   int st = planned(which, v, v->dtype);
   lun_cuda_dnn_describe(call.ctx, text, sizeof text);
   ck_assert_msg(st == LUN_OK, "%d %s: %s; %s", which, lun_dtype_name(v->dtype), lun_message(call.ctx), text);
-  if (getenv("LUNETTE_SHOW_PLANS"))
+  if (getenv("LUNETTE_SHOW_PLANS")) /* for people */
     printf("%s %s n %d c %d h %d k %d r %d stride %d: engine %d, place %d, notes %x\n",
            which == FORWARD ? "forward"
            : which == DX    ? "dx"
@@ -144,8 +145,8 @@ static void check_plan(const lun_cuda_conv *v, int which) {
                                    NOTE(REDUCED_PRECISION_REDUCTION) | NOTE(FFT) | NOTE(WINOGRAD_TILE_13x13)),
                     0);
   if (v->dtype == LUN_F32) ck_assert_uint_eq(host->notes & NOTE(TENSOR_CORE), 0);
-  if (v->dtype == LUN_BF16) ck_assert_int_eq(host->place, 0);
-  ck_assert_int_le(host->workspace, (int64_t)4 << 30);
+  if (v->dtype == LUN_BF16 && version == SEEN) ck_assert_int_eq(host->place, 0);
+  ck_assert_int_le(host->workspace, LUN_CUDA_DNN_WORKSPACE);
 }
 
 START_TEST(convolutions_of_the_field_have_plans) {
@@ -153,7 +154,7 @@ START_TEST(convolutions_of_the_field_have_plans) {
     const int64_t *a = field[i];
     lun_cuda_conv v = geometry(a[0], a[1], a[2], a[3], a[4], a[5], a[6], dtype_of(_i));
     check_plan(&v, way_of(_i));
-    if (v.h <= 32 && v.n == 512) ck_assert_int_lt(host->place, LAST_RESORT);
+    if (v.h <= 32 && v.n == 512 && version == SEEN) ck_assert_int_lt(host->place, LUN_LAST_RESORT);
   }
 }
 END_TEST
@@ -162,6 +163,12 @@ END_TEST
 START_TEST(memory_for_a_plan_is_bounded) {
   lun_cuda_conv v = geometry(2048, 256, 56, 256, 1, 1, 0, LUN_F32);
   for (int which = 0; which < 3; which++) check_plan(&v, which);
+  /* 1.2 GB are not too much: what needs less is many times slower. */
+  v = geometry(256, 256, 56, 128, 1, 1, 0, LUN_F32);
+  check_plan(&v, DX);
+  if (version != SEEN) return;
+  ck_assert_int_lt(host->place, LUN_LAST_RESORT);
+  ck_assert_int_gt(host->workspace, 1 << 30);
 }
 END_TEST
 
@@ -204,7 +211,7 @@ START_TEST(fast_takes_what_does_not_repeat) {
     ck_assert_int_eq(planned(i % 3, &v, LUN_F32), LUN_OK);
     ck_assert_int_eq(host->engine, engine);
   }
-  ck_assert_int_gt(other, 0);
+  if (version == SEEN) ck_assert_int_gt(other, 0);
 }
 END_TEST
 
@@ -216,6 +223,7 @@ START_TEST(others_are_left_to_the_caller) {
   v.dtype = LUN_F32;
   ck_assert_int_eq(run(FORWARD, &v, LUN_F32, nowhere + 4, nowhere, nowhere), LUN_EUNSUPPORTED);
   ck_assert_int_eq(host->calls, 0);
+  if (version != SEEN) return;
   v.dtype = LUN_BF16; /* no engine sums the gradient of bf16 into f32 */
   ck_assert_int_eq(planned(DW, &v, LUN_F32), LUN_EUNSUPPORTED);
   char text[256];
@@ -271,7 +279,7 @@ START_TEST(every_call_fails_in_turn) {
     }
     if (!calls && host->calls < n) calls = host->calls;
   }
-  ck_assert_int_gt(errors, 30);
+  ck_assert_int_gt(errors, 20);
 }
 END_TEST
 
@@ -284,6 +292,11 @@ static void open_suite(void) {
       lun_cuda_conv v = geometry(1, 8, 5, 8, 3, 1, 1, d ? LUN_BF16 : LUN_F32);
       ck_assert_int_eq(planned(which, &v, v.dtype), LUN_OK);
     }
+  char text[256];
+  int major = 0, minor = 0;
+  lun_cuda_dnn_describe(call.ctx, text, sizeof text);
+  ck_assert_int_eq(sscanf(text, "%d.%d", &major, &minor), 2);
+  version = major * 100 + minor;
   close_all();
 }
 static void close_suite(void) { free(nowhere); }

@@ -59,7 +59,11 @@ struct library {
   REAL(F)
 #undef F
   cudnnBackendDescriptor_t device;
-  library();
+  const char *why; // it is of no use; NULL: it is
+  library() : device(nullptr), why(found()) {}
+
+private:
+  const char *found();
 };
 
 library &real_library() {
@@ -83,19 +87,20 @@ struct real {
   abort();
 }
 
-library::library() {
+const char *library::found() {
   void *from = dlopen(LUN_REAL_CUDNN, RTLD_NOW | RTLD_LOCAL);
-  if (!from) give_up(dlerror());
+  if (!from) return "it cannot be loaded: " LUN_REAL_CUDNN;
 #define F(name)                                                                                                        \
   name = reinterpret_cast<decltype(name)>(dlsym(from, #name));                                                         \
-  if (!name) give_up(#name);
+  if (!name) return "it has no " #name;
   REAL(F)
 #undef F
   if (cudnnBackendCreateDescriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, &device) ||
       cudnnBackendSetAttribute(device, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, sizeof H100 - 1,
                                H100) ||
       cudnnBackendFinalize(device))
-    give_up("this cuDNN does not take a device in words");
+    return "it does not take a device in words, as versions from 9.8 on do";
+  return nullptr;
 }
 
 node *of(cudnnBackendDescriptor_t d) { return static_cast<node *>(d); }
@@ -130,6 +135,11 @@ template <class T> const T *values(node *n, int attribute, size_t least = 1) {
 node *child(node *n, int attribute) { return of(*values<cudnnBackendDescriptor_t>(n, attribute)); }
 
 } // namespace
+
+EXPORT const char *lun_library_host_unusable(void) {
+  real library;
+  return real_library().why;
+}
 
 EXPORT size_t cudnnGetVersion(void) { return real()->cudnnGetVersion(); }
 EXPORT const char *cudnnGetErrorString(cudnnStatus_t st) { return real()->cudnnGetErrorString(st); }
@@ -208,8 +218,9 @@ EXPORT cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t d, cudnnB
     if (name == CUDNN_ATTR_ENGINEHEUR_RESULTS) {
       nodes[i]->graph = child(of(d), CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH);
       nodes[i]->place =
-          (int)i +
-          (*values<cudnnBackendHeurMode_t>(of(d), CUDNN_ATTR_ENGINEHEUR_MODE) == CUDNN_HEUR_MODE_FALLBACK ? 1000 : 0);
+          (int)i + (*values<cudnnBackendHeurMode_t>(of(d), CUDNN_ATTR_ENGINEHEUR_MODE) == CUDNN_HEUR_MODE_FALLBACK
+                        ? LUN_LAST_RESORT
+                        : 0);
     }
   return st;
 }

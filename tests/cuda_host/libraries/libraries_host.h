@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { LUN_LAST_RESORT = 1000 };
+
 typedef struct {
   int calls;       /* of functions that can fail, so far */
   int fail_call;   /* which of them fails, from 1; 0: none */
@@ -14,7 +16,7 @@ typedef struct {
   int runs;        /* products or convolutions so far */
   bool dry;        /* plans are not run, only looked at */
   /* cuDNN, of the last convolution: the engine that ran it, its numerical notes as bits, its place among those proposed,
-  ** from 1000 on where it is cuDNN's last resort */
+  ** from LUN_LAST_RESORT on where those were of no use */
   int64_t engine;
   uint32_t notes;
   int place;
@@ -25,6 +27,7 @@ typedef struct {
 extern "C" {
 #endif
 extern lun_library_host_state lun_library_host;
+const char *lun_library_host_unusable(void); /* cuDNN's: why the real one is of no use here; NULL: it is */
 #ifdef __cplusplus
 }
 #endif

@@ -5045,7 +5045,7 @@ function lunette.ops.draw_text(x, text, left, top, scale, shade) end
 ---@field stages (lunette.Stage.barlow|lunette.Stage.byol|lunette.Stage.dino|lunette.Stage.heatmaps|lunette.Stage.interpretability|lunette.Stage.knn|lunette.Stage.linear_probe|lunette.Stage.moco|lunette.Stage.mocov3|lunette.Stage.qscore|lunette.Stage.simclr|lunette.Stage.simsiam|lunette.Stage.swav|lunette.Stage.vicreg)[] the stages, run in this order
 ---@field about? string what the recipe is for
 ---@field data table<string, lunette.Recipe.data.cifar10|lunette.Recipe.data.cifar100|lunette.Recipe.data.folder|lunette.Recipe.data.shapes|lunette.Recipe.data.stl10> data sets by name
----@field determinism? "strict"|"fast" bit-equal runs on the same build and device, or whatever is fastest
+---@field determinism? "strict"|"fast" bit-equal runs on the same build and device; fast: also kernels of cuDNN that add in another order each time
 ---@field device? "auto"|"cpu"|"cuda" where to run
 ---@field extends? string recipe file to begin with
 ---@field format integer version of the recipe format

@@ -13,7 +13,7 @@
 #include "sums.h"
 
 enum { WARPS = 4, STRIP = 8 }; /* warps of a block, at most; loads that a lane has under way */
-#ifdef LUN_CUDA_SMALL           /* small, so that tests see blocks of fewer warps, and long rows */
+#ifdef LUN_CUDA_SMALL          /* small, so that tests see blocks of fewer warps, and long rows */
 enum { MOST_SHARED = 700 };
 #else
 enum { MOST_SHARED = 48 << 10 };

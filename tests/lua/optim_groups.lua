@@ -53,6 +53,8 @@ t.case("mistakes in groups are named", function()
     t.ok(not ok, "no error")
     t.contains(message, text)
   end
+  says({groups = {match = "*.bias", weight_decay = 0}}, "groups must be a list of rules { {match = ...}, ... }, got a single one")
+  says({groups = "*.bias"}, "groups must be a list of rules { {match = ...}, ... }, got string")
   says({groups = {{match = "*.gain"}}}, "groups[1] fits no parameter that none before it fits; their names are like layer.weight")
   says({groups = {{mach = "*.bias"}}}, "unknown option 'mach' (did you mean 'match'?)")
   says({clip_norm = 0}, "clip_norm must be a number above 0")

@@ -153,6 +153,33 @@ t.case("determinism is the recipe's while its stages run, the caller's before an
   lunette.determinism "strict"
 end)
 
+t.case("a run goes on with the number of threads it began with, and says when its recipe was changed", function()
+  local was = lunette.threads()
+  local path, out = fresh()
+  local seen, said
+  at.pretrain = function(env, epoch)
+    seen = lunette.threads()
+    if epoch == 2 then error({ code = "interrupt", signal = 2, message = "stopped" }, 0) end
+    if not env.resume_state then return end
+  end
+  local function device_info(config) return { device = config.device == "auto" and "cpu" or config.device, threads = 3 } end
+  lunette.threads(3)
+  t.equal((runner.run(path, options { out = out, device_info = device_info })), 130)
+  lunette.threads(2)
+  at = {}
+  at.pretrain = function() seen = lunette.threads() end
+  t.write(out .. "/recipe.lua", t.read(out .. "/recipe.lua") .. "-- a note\n")
+  local given = options { device_info = device_info }
+  given.progress_object = setmetatable({ message = function(_, text, ...) said = (said or "") .. text:format(...) .. "\n" end },
+    { __index = function() return function() end end })
+  t.equal((runner.resume(out, given)), 0)
+  t.equal({ seen, lunette.threads() }, { 3, 2 })
+  t.contains(said, "on 3 threads, as the run began")
+  t.contains(said, "recipe.lua was changed since the run began")
+  at = {}
+  lunette.threads(was)
+end)
+
 t.case("the same recipe twice gives the same bytes", function()
   local first, second = run_to_end(), run_to_end()
   for _, file in ipairs { "metrics.jsonl", "config.json", "provenance.json", "checkpoints/pretrain/weights.safetensors" } do

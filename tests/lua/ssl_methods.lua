@@ -99,6 +99,16 @@ t.case("training says what it lacks", function()
   says({method = method, loader = source, optimizer = 0.1},
     "train: optimizer must be an optimizer, e.g. lunette.optim.sgd{...}, got number")
   says({method = method, loader = source, optimizer = sgd}, "train: epochs must be a whole number from 0 on, got nothing")
+  local function also(name, value, text)
+    says({method = method, loader = source, optimizer = sgd, epochs = 1, [name] = value}, text)
+  end
+  for _, name in ipairs{"learning_rate", "weight_decay", "regularize", "on_step", "on_epoch", "interrupted", "on_interrupt"} do
+    also(name, 0.1, "train: " .. name .. " must be a function, got number")
+  end
+  also("monitor", true, "train: monitor must be what lunette.monitor{...} returns, got boolean")
+  also("monitor", {}, "train: monitor must be what lunette.monitor{...} returns, got table")
+  also("schedules", 3, "train: schedules must be a table of functions, got number")
+  also("schedules", {temperature = 3}, "train: schedules.temperature must be a function of the step, got number")
   says({method = method, loader = source, optimizer = sgd, epochs = 0.5}, "from 0 on, got 0.5")
   says({method = method, loader = source, optimizer = sgd, epochs = -1}, "from 0 on, got -1")
 end)

@@ -52,6 +52,9 @@ end
 function groups.of(who, given, allowed)
   local function fail(text, ...) error(("%s: " .. text):format(who, ...), 0) end
   local rules, used = given.groups or {}, {}
+  if type(rules) ~= "table" or (next(rules) ~= nil and #rules == 0) then
+    fail("groups must be a list of rules { {match = ...}, ... }, got %s", type(rules) == "table" and "a single one" or type(rules))
+  end
   local permitted = {params = true, match = true, max_ndim = true, lr = true, lr_scale = true}
   for k in pairs(allowed) do permitted[k] = true end
   for _, g in ipairs(rules) do options_of.check(who .. ": groups", g, permitted, 3) end

@@ -367,18 +367,28 @@ local function write_report(session, code)
   if code == 0 then session.progress:message("the report could not be written: %s", tostring(not ok and path or message)) end
 end
 
--- Sets the library's determinism, and says what it was; nil where there is no library.
-local function determinism(mode)
+-- The library as the run needs it: its determinism, and the number of threads where that is given. Returns what undoes it.
+local function set_library(session)
   local library = package.loaded.lunette
-  local set = type(library) == "table" and library.determinism
-  local was = set and mode and set()
-  if was then set(mode) end
-  return was or nil
+  if type(library) ~= "table" or not library.determinism then return function() end end
+  local mode, threads = library.determinism(), library.threads()
+  library.determinism(session.config.determinism or "strict")
+  if session.threads then library.threads(session.threads) end
+  return function()
+    library.determinism(mode)
+    library.threads(threads)
+  end
+end
+
+-- Bits depend on the number of threads: a run that goes on, or is repeated, has that of its beginning.
+function run.threads_of(provenance)
+  local n = type(provenance.device) == "table" and provenance.device.threads
+  return math.type(n) == "integer" and n >= 1 and n <= 1024 and n or nil
 end
 
 -- Everything after the run directory is there. Returns the exit code and what `run` returns beside it.
 local function execute(session)
-  local before = determinism(session.config.determinism or "strict")
+  local undo = set_library(session)
   local ok, problem = xpcall(function()
     for index, entry in ipairs(session.status.stages) do
       local stage = session.config.stages[index]
@@ -398,7 +408,7 @@ local function execute(session)
     session.status.files = hashes(session.dir.path, { "metrics.jsonl", "results.json" })
   end, function(err) return problem_of(err, session, type(err) ~= "table" and debug.traceback("", 2) or nil) end)
 
-  determinism(before)
+  undo()
   -- Lua runs no handler when memory is short.
   if not ok and (type(problem) ~= "table" or not problem.message) then problem = problem_of(problem, session) end
   local status, dir = session.status, session.dir
@@ -509,7 +519,7 @@ end
 -- A bundle (see lunette.recipe.bundle) is a recipe with the settings it was run with, before the others.
 -- A run directory given instead of a recipe is run anew, with the overrides it was run with, in another folder.
 -- options: overrides (list), smoke (with the recipe's own settings for a quick trial), out (folder), data_root, progress
--- (mode), argv (list), and from the host program:
+-- (mode), argv (list), threads (of the ops; default: as many as are set), and from the host program:
 -- program {version, commit, dirty}, interrupted() -> nil or signal, device_info(config) -> plain data or nil, message,
 -- last_error() -> kind, text of the runtime's latest failure (default: lunette.last_error), report(dir) -> path (false: none).
 function run.run(path, options)
@@ -537,6 +547,7 @@ function run.run(path, options)
   local session = new_session(options)
   session.config, session.data_root, session.status = config, content.data_root, content.status
   session.device = content.provenance.device.device
+  session.threads = options.threads
   local dir, message, code = rundir.create(options.out or rundir.default_path(config, content.provenance.config_sha256), content)
   if not dir then return code == "usage" and 2 or 1, { message = message } end
   session.dir = dir
@@ -615,6 +626,15 @@ function run.resume(path, options)
       tostring(began.commit), program.version, program.commit)
     dir:log("%s", note)
     session.progress:message("%s", note)
+  end
+  local source = dir:read "recipe.lua"
+  if source and type(provenance.recipe_sha256) == "string" and sys.sha256(source) ~= provenance.recipe_sha256 then
+    session.progress:message("recipe.lua was changed since the run began; it goes on with the configuration that it began with")
+  end
+  session.threads = run.threads_of(provenance)
+  local library = package.loaded.lunette
+  if session.threads and type(library) == "table" and library.threads and library.threads() ~= session.threads then
+    session.progress:message("on %d thread%s, as the run began", session.threads, session.threads == 1 and "" or "s")
   end
   return execute(session)
 end

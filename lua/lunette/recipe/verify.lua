@@ -290,10 +290,11 @@ local function compare_weights(found, recorded, repeated, config)
 end
 
 -- nil; or an exit code and a message where the run could not be repeated.
-local function rerun(found, dir, config, options, root)
+local function rerun(found, dir, config, options, root, provenance)
   local path = sys.realpath(dir.path) .. ".verify-" .. sys.pid()
   local code, info = runner.run(dir.path, { out = path, data_root = root, progress = options.progress, argv = options.argv,
-    program = options.program, device_info = options.device_info, interrupted = options.interrupted, report = false })
+    threads = runner.threads_of(provenance), program = options.program, device_info = options.device_info,
+    interrupted = options.interrupted, report = false })
   if code ~= 0 then
     rundir.remove(path)
     return code, ("the run could not be repeated: %s"):format(info.message or "it stopped")
@@ -364,7 +365,7 @@ function verify.verify(path, options)
   if options.rerun and changed then
     found:note("not repeated: what the run was made from is not what was recorded")
   elseif options.rerun then
-    code, message = rerun(found, dir, config, options, root)
+    code, message = rerun(found, dir, config, options, root, provenance)
   end
   explain(found, provenance, config, options)
   if code then return code, found, message end

@@ -45,7 +45,8 @@ local function list(lines, fields, indent)
     if type_.type == "variant" and key ~= "data" then
       for _, kind in ipairs(sorted_keys(type_.variants)) do
         local variant = type_.variants[kind]
-        lines[#lines + 1] = ('%s  %s = "%s"%s: %s'):format(indent, type_.tag or "kind", kind, kind == type_.default_kind and " (default)" or "", variant.doc)
+        local default_kind = kind == type_.default_kind and " (default)" or ""
+        lines[#lines + 1] = ('%s  %s = "%s"%s: %s'):format(indent, type_.tag or "kind", kind, default_kind, variant.doc)
         list(lines, variant.fields, indent .. "    ")
       end
     end

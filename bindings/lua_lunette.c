@@ -49,7 +49,7 @@ static int threads(lua_State *L) {
 
 /* determinism(["strict"|"fast"]): what lun_set_fast says; sets it where given. */
 static int determinism(lua_State *L) {
-  static const char *const modes[] = {"strict", "fast", NULL};
+  static const char *const modes[] = {"strict", "fast"};
   lun_context *c = lunb_context(L);
   if (!lua_isnoneornil(L, 1)) {
     const char *mode = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : "";

@@ -33,13 +33,13 @@ local function check(t)
   if t.monitor and (type(t.monitor) ~= "table" or not t.monitor.observe) then
     error(("train: monitor must be what lunette.monitor{...} returns, got %s"):format(type(t.monitor)), 3)
   end
-  for name, value in pairs(type(t.schedules) == "table" and t.schedules or {}) do
+  if t.schedules ~= nil and type(t.schedules) ~= "table" then
+    error(("train: schedules must be a table of functions, got %s"):format(type(t.schedules)), 3)
+  end
+  for name, value in pairs(t.schedules or {}) do
     if type(value) ~= "function" then
       error(("train: schedules.%s must be a function of the step, got %s"):format(name, type(value)), 3)
     end
-  end
-  if t.schedules ~= nil and type(t.schedules) ~= "table" then
-    error(("train: schedules must be a table of functions, got %s"):format(type(t.schedules)), 3)
   end
   if math.type(t.epochs) ~= "integer" or t.epochs < 0 then
     error(("train: epochs must be a whole number from 0 on, got %s"):format(t.epochs == nil and "nothing" or tostring(t.epochs)), 3)

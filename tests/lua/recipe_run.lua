@@ -157,10 +157,8 @@ t.case("a run goes on with the number of threads it began with, and says when it
   local was = lunette.threads()
   local path, out = fresh()
   local seen, said
-  at.pretrain = function(env, epoch)
-    seen = lunette.threads()
+  at.pretrain = function(_, epoch)
     if epoch == 2 then error({ code = "interrupt", signal = 2, message = "stopped" }, 0) end
-    if not env.resume_state then return end
   end
   local function device_info(config) return { device = config.device == "auto" and "cpu" or config.device, threads = 3 } end
   lunette.threads(3)

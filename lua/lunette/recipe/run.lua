@@ -367,16 +367,22 @@ local function write_report(session, code)
   if code == 0 then session.progress:message("the report could not be written: %s", tostring(not ok and path or message)) end
 end
 
+-- The library, where the host has one; else nothing.
+local function library()
+  local loaded = package.loaded.lunette
+  return type(loaded) == "table" and loaded or {}
+end
+
 -- The library as the run needs it: its determinism, and the number of threads where that is given. Returns what undoes it.
 local function set_library(session)
-  local library = package.loaded.lunette
-  if type(library) ~= "table" or not library.determinism then return function() end end
-  local mode, threads = library.determinism(), library.threads()
-  library.determinism(session.config.determinism or "strict")
-  if session.threads then library.threads(session.threads) end
+  local lunette = library()
+  if not lunette.determinism then return function() end end
+  local mode, threads = lunette.determinism(), lunette.threads()
+  lunette.determinism(session.config.determinism or "strict")
+  if session.threads then lunette.threads(session.threads) end
   return function()
-    library.determinism(mode)
-    library.threads(threads)
+    lunette.determinism(mode)
+    lunette.threads(threads)
   end
 end
 
@@ -438,9 +444,8 @@ local function execute(session)
 end
 
 local function new_session(options)
-  local library = package.loaded.lunette
   return {
-    last_error = options.last_error or type(library) == "table" and library.last_error or function() end,
+    last_error = options.last_error or library().last_error or function() end,
     options = options,
     progress = options.progress_object or progress.new { mode = options.progress },
     interrupted = options.interrupted or function() return nil end,
@@ -632,8 +637,8 @@ function run.resume(path, options)
     session.progress:message("recipe.lua was changed since the run began; it goes on with the configuration that it began with")
   end
   session.threads = run.threads_of(provenance)
-  local library = package.loaded.lunette
-  if session.threads and type(library) == "table" and library.threads and library.threads() ~= session.threads then
+  local threads = library().threads
+  if session.threads and threads and threads() ~= session.threads then
     session.progress:message("on %d thread%s, as the run began", session.threads, session.threads == 1 and "" or "s")
   end
   return execute(session)

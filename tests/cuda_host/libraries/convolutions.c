@@ -163,7 +163,7 @@ END_TEST
 START_TEST(memory_for_a_plan_is_bounded) {
   lun_cuda_conv v = geometry(2048, 256, 56, 256, 1, 1, 0, LUN_F32);
   for (int which = 0; which < 3; which++) check_plan(&v, which);
-  /* 1.2 GB are not too much: what needs less is many times slower. */
+  /* 1.2 GB are not too much: what needs less is a last resort. */
   v = geometry(256, 256, 56, 128, 1, 1, 0, LUN_F32);
   check_plan(&v, DX);
   if (version != SEEN) return;

@@ -1,6 +1,7 @@
 -- `lunette verify`: the recorded hashes against the files, and the run once more.
 local t = require "tap"
 local json = require "lunette.json"
+local lunette = require "lunette"
 local rundir = require "lunette.recipe.rundir"
 local support = require "recipe_support"
 local sys = require "lunette.sys"
@@ -134,6 +135,19 @@ t.case("--rerun: the same bits, nothing left behind, the run directory untouched
   t.contains(out, "verified: 10 of 10 as recorded")
   t.equal(beside(dir), "run")
   t.equal(t.read(dir .. "/status.json") .. t.read(dir .. "/log.txt"), before)
+end)
+
+t.case("--rerun is on as many threads as the run was", function()
+  local dir = run()
+  local threads, set = lunette.threads, {}
+  local was = threads()
+  lunette.threads = function(n)
+    set[#set + 1] = n
+    return threads(n)
+  end
+  local code = verify(dir, "--rerun")
+  lunette.threads = threads
+  t.equal({ code, set, threads() }, { 0, { MACHINE.threads, was }, was })
 end)
 
 -- Another seed's numbers in the place of the run's own, with their hashes: what only a repeated run can find.

@@ -33,7 +33,10 @@ static __global__ void LUN_WIDE lun_shuffle(int64_t *p, unsigned *claims, int64_
       bool first = mine && claims[i] == (unsigned)i && claims[j] == (unsigned)i;
       if (mine && !first) atomicAdd(left, 1);
       __syncthreads();
-      if (mine) claims[i] = claims[j] = 0; /* every claim of this round was by one of the window's swaps */
+      if (mine) { /* every claim of this round was by one of the window's swaps, of which several may claim one place */
+        atomicExch(&claims[i], 0u);
+        atomicExch(&claims[j], 0u);
+      }
       if (first) {
         int64_t was = p[i];
         p[i] = p[j];

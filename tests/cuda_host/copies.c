@@ -1,6 +1,6 @@
 /* copies.c: cuda/copy.cu against lun_copy, bit for bit: every pair of dtypes and layouts, on aligned memory too, where
 ** the vectors of 16 bytes and of four elements are taken, which the op table's samples never reach. */
-#include "copies.h"
+#include "suites.h"
 #include "copy.h"
 #include "cuda_host_state.h"
 #include "harness.h"
@@ -121,7 +121,8 @@ START_TEST(tiles) {
 }
 END_TEST
 
-Suite *suite_copies(void) {
+Suite *suite_copies(char **ops) {
+  (void)ops;
   Suite *s = suite_create("copies");
   TCase *t = tcase_create("copies");
   tcase_add_checked_fixture(t, open_context, close_context);

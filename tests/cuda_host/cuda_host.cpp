@@ -1,6 +1,7 @@
 /* cuda_host.cpp: runs the threads of a block as coroutines; see cuda_host.h. A thread that ends without having
 ** waited hands its stack to the next one, so kernels without barriers run as plain loops. */
 #include "cuda_host.h"
+#include "watch/watch.h"
 
 #include <memory>
 #include <sanitizer/asan_interface.h>
@@ -16,11 +17,13 @@ namespace {
 
 enum class at { fresh, ready, barrier, warp, done };
 constexpr size_t STACK = 64 << 10;
-constexpr int MOST = 1024; /* threads of a block, as on the devices */
+constexpr int MOST = 1024;                  /* threads of a block, as on the devices */
+constexpr int SURE = 65536 / 255 / 32 * 32; /* of a kernel that takes all the registers a thread may have */
 
 struct lane_of_warp {
   unsigned mask;
   uint64_t value;
+  bool fence; /* orders memory */
 };
 
 /* A flow of control that waits: where it has not begun, `start`; else where `rest` says. */
@@ -33,6 +36,7 @@ struct flow {
 struct thread {
   flow at_work;
   std::unique_ptr<char[]> stack;
+  const char *on; /* the stack it runs on, perhaps of another that had ended */
   dim3 index;
   at where;
   lane_of_warp meets;
@@ -52,6 +56,7 @@ void become(int number) {
   running = &threads[(size_t)number];
   running_number = number;
   threadIdx = running->index;
+  cuda_watch_thread(number, running->on, STACK);
 }
 
 __attribute__((noinline, no_sanitize_address)) void leave_for(flow *to) {
@@ -73,7 +78,9 @@ void enter() {
     running->where = at::done;
     alive--;
     if (begun == count) break;
-    become(in_order(begun++));
+    int next = in_order(begun++);
+    threads[(size_t)next].on = running->on;
+    become(next);
   }
   go_on(&running->at_work, &scheduler);
 }
@@ -100,6 +107,7 @@ void begin(int number) {
   thread &t = threads[(size_t)number];
   if (!t.stack) t.stack.reset(new char[STACK]);
   ASAN_UNPOISON_MEMORY_REGION(t.stack.get(), STACK); /* marks that its last user left there */
+  t.on = t.stack.get();
   ucontext_t *start = &t.at_work.start;
   t.at_work.begun = false;
   getcontext(start);
@@ -128,6 +136,7 @@ bool release_warp(const char *kernel, int w, int n, bool *any) {
     unsigned exist = n - w >= 32 ? 0xffffffffu : (1u << (n - w)) - 1;
     if (!(mask >> l & 1)) return fault(kernel, "a lane calls a warp function whose mask leaves it out", w + l);
     if (there != (mask & exist)) continue;
+    if (t.meets.fence) cuda_watch_meet(w / 32, there);
     for (int k = 0; k < 32 && w + k < n; k++)
       if (there >> k & 1) threads[(size_t)(w + k)].where = at::ready;
     *any = true;
@@ -165,19 +174,22 @@ bool run_block(const char *kernel, int n) {
       if (threads[(size_t)i].where == at::done) return fault(kernel, "has ended while others wait at a barrier", i);
     }
     for (int i = 0; i < n; i++) threads[(size_t)i].where = at::ready;
+    cuda_watch_barrier();
   }
   return true;
 }
 
 } // namespace
 
-static int run(const char *kernel, dim3 grid, dim3 block, size_t shared, const std::function<void()> &body) {
+static int run(const cuda_host_kernel &kernel, dim3 grid, dim3 block, size_t shared,
+               const std::function<void()> &body) {
   int64_t n = (int64_t)block.x * block.y * block.z, blocks = (int64_t)grid.x * grid.y * grid.z;
   gridDim = grid;
   blockDim = block;
   body_of_kernel = &body;
   lun_cuda_host.launches++;
   if (lun_cuda_host.gate) lun_cuda_host.gate(true);
+  cuda_watch_launch(kernel.op ? lun_op_name(kernel.op) : "", kernel.name);
   bool good = true;
   for (int64_t b = 0; b < blocks && good; b++) {
     int64_t number = lun_cuda_host.reversed ? blocks - 1 - b : b;
@@ -185,23 +197,41 @@ static int run(const char *kernel, dim3 grid, dim3 block, size_t shared, const s
         dim3((unsigned)(number % grid.x), (unsigned)(number / grid.x % grid.y), (unsigned)(number / grid.x / grid.y));
     shared_bytes.reset(new char[shared]);
     memset(shared_bytes.get(), 0xFF, shared);
-    good = run_block(kernel, (int)n);
+    cuda_watch_block(number, (int)n, shared_bytes.get(), shared);
+    good = run_block(kernel.name, (int)n);
     shared_bytes.reset();
+  }
+  const char *race = cuda_watch_end();
+  if (race && good) {
+    snprintf(lun_cuda_host.fault, sizeof lun_cuda_host.fault, "%s: %s", kernel.name, race);
+    good = false;
   }
   if (lun_cuda_host.gate) lun_cuda_host.gate(false);
   return good ? 0 : 1;
 }
 
-int cuda_host_launch(const char *kernel, dim3 grid, dim3 block, size_t shared, const std::function<void()> &body) {
+/* See __launch_bounds__; the code may begin with the mark of a function that may be jumped to. */
+static bool has_bounds(const char *code) {
+  if (!memcmp(code, "\xF3\x0F\x1E\xFA", 4)) code += 4;
+  return !memcmp(code, "\x90\x90\x90\x90\x90\x90\x90\x90", 8);
+}
+
+int cuda_host_launch(const cuda_host_kernel &kernel, dim3 grid, dim3 block, size_t shared,
+                     const std::function<void()> &body) {
   int64_t n = (int64_t)block.x * block.y * block.z, blocks = (int64_t)grid.x * grid.y * grid.z;
+  const char *wrong = nullptr;
   lun_cuda_host.fault[0] = 0;
   blockIdx = dim3(0, 0, 0);
-  if (n < 1 || n > MOST || blocks < 1 || grid.y > 65535 || grid.z > 65535 || shared > (48 << 10)) {
-    fault(kernel, "no such grid, block or shared memory on a device", 0);
+  if (n < 1 || n > MOST || blocks < 1 || grid.y > 65535 || grid.z > 65535 || shared > (48 << 10))
+    wrong = "no such grid, block or shared memory on a device";
+  else if (n > SURE && !has_bounds(kernel.code))
+    wrong = "a device may have too few registers for so many threads: it has no LUN_WIDE";
+  if (wrong) {
+    fault(kernel.name, wrong, 0);
     return 1;
   }
   if (lun_cuda_host.launching) lun_cuda_host.launching();
-  if (cuda_host_hold(kernel, [=] { return run(kernel, grid, block, shared, body); })) return 0;
+  if (cuda_host_hold(kernel.name, [=] { return run(kernel, grid, block, shared, body); })) return 0;
   return run(kernel, grid, block, shared, body);
 }
 
@@ -209,28 +239,32 @@ void *cuda_host_shared(void) { return shared_bytes.get(); }
 void __syncthreads(void) { wait_at(at::barrier); }
 int cuda_host_lane(void) { return running_number % 32; }
 
-void __syncwarp(unsigned mask) {
+/* Returns when all lanes of the mask are there. */
+static void meet(unsigned mask, bool fence) {
   running->meets.mask = mask;
+  running->meets.fence = fence;
   wait_at(at::warp);
 }
 
+void __syncwarp(unsigned mask) { meet(mask, true); }
+
+/* They meet twice: nobody gives a next value before all have taken this one. */
 uint64_t cuda_host_exchange(unsigned mask, uint64_t value, int from) {
-  thread *me = running;
   int warp = running_number / 32 * 32;
-  me->meets = {mask, value};
-  wait_at(at::warp);
+  running->meets.value = value;
+  meet(mask, false);
   uint64_t got = threads[(size_t)(warp + from)].meets.value;
-  __syncwarp(mask); /* nobody gives a next value before all have taken this one */
+  meet(mask, false);
   return got;
 }
 
 unsigned __ballot_sync(unsigned mask, int predicate) {
   int warp = running_number / 32 * 32;
   unsigned bits = 0;
-  running->meets = {mask, predicate != 0};
-  wait_at(at::warp);
+  running->meets.value = predicate != 0;
+  meet(mask, false);
   for (int k = 0; k < 32; k++)
     if (mask >> k & 1 && threads[(size_t)(warp + k)].meets.value) bits |= 1u << k;
-  __syncwarp(mask);
+  meet(mask, false);
   return bits;
 }

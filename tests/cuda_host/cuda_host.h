@@ -11,6 +11,7 @@
 #define CUDA_HOST_H
 
 #include "cuda_host_state.h"
+#include "watch/watch.h"
 
 #include <functional>
 #include <math.h>
@@ -23,7 +24,8 @@
 #define __device__
 #define __host__
 #define __forceinline__ inline
-#define __launch_bounds__(...)
+/* Eight instructions that do nothing, where a kernel with bounds begins: a launch is seen to be of one. */
+#define __launch_bounds__(...) __attribute__((patchable_function_entry(8)))
 
 struct dim3 {
   unsigned x, y, z;
@@ -33,8 +35,15 @@ struct dim3 {
 extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 enum { warpSize = 32 };
 
+struct cuda_host_kernel {
+  const lun_op *op; /* whose call launches it */
+  const char *name;
+  const char *code; /* where its instructions begin */
+};
+
 /* Runs `body` for every thread of the grid, or keeps it where a stream records. 0, or 1 with a fault. */
-int cuda_host_launch(const char *kernel, dim3 grid, dim3 block, size_t shared, const std::function<void()> &body);
+int cuda_host_launch(const cuda_host_kernel &kernel, dim3 grid, dim3 block, size_t shared,
+                     const std::function<void()> &body);
 /* Keeps `run` for the graph that is being recorded; false where none is. name: what an update may not change. */
 bool cuda_host_hold(const std::string &name, const std::function<int()> &run);
 
@@ -45,6 +54,9 @@ bool cuda_host_refuse(int error);
 template <class... P, class... A> std::function<void()> cuda_host_bind(void (*kernel)(P...), const A &...arguments) {
   std::tuple<std::decay_t<P>...> kept(static_cast<std::decay_t<P>>(arguments)...);
   return [kernel, kept] { std::apply(kernel, kept); };
+}
+template <class... P> const char *cuda_host_code(void (*kernel)(P...)) {
+  return reinterpret_cast<const char *>(kernel);
 }
 void *cuda_host_shared(void);
 
@@ -82,37 +94,34 @@ inline int __any_sync(unsigned mask, int p) { return __ballot_sync(mask, p) != 0
 inline int __all_sync(unsigned mask, int p) { return __ballot_sync(mask, p) == mask; }
 
 /* Threads do not run at the same time here, so reading, changing and writing back is atomic. */
-template <class T> T atomicAdd(T *p, T v) {
+template <class T, class F> __attribute__((noinline, no_sanitize("thread"))) T cuda_host_change(T *p, F to) {
+  cuda_watch_atomic(p, sizeof *p);
   T was = *p;
-  *p = was + v;
+  *p = to(was);
   return was;
+}
+template <class T> T atomicAdd(T *p, T v) {
+  return cuda_host_change(p, [v](T was) { return (T)(was + v); });
 }
 template <class T> T atomicMax(T *p, T v) {
-  T was = *p;
-  if (v > was) *p = v;
-  return was;
+  return cuda_host_change(p, [v](T was) { return v > was ? v : was; });
 }
 template <class T> T atomicMin(T *p, T v) {
-  T was = *p;
-  if (v < was) *p = v;
-  return was;
+  return cuda_host_change(p, [v](T was) { return v < was ? v : was; });
 }
 template <class T> T atomicExch(T *p, T v) {
-  T was = *p;
-  *p = v;
-  return was;
+  return cuda_host_change(p, [v](T) { return v; });
 }
 template <class T> T atomicCAS(T *p, T expected, T v) {
-  T was = *p;
-  if (was == expected) *p = v;
-  return was;
+  return cuda_host_change(p, [expected, v](T was) { return was == expected ? v : was; });
 }
 
 /* Dynamic shared memory of the running block as an array of `type`. */
 #define LUN_SHARED(type, name) type *name = static_cast<type *>(cuda_host_shared())
 
 #define LUN_LAUNCH(call, kernel, blocks, threads, shared, ...)                                                         \
-  (cuda_host_launch(#kernel, dim3(blocks), dim3(threads), shared, cuda_host_bind(kernel, __VA_ARGS__))                 \
+  (cuda_host_launch({(call)->op, #kernel, cuda_host_code(kernel)}, dim3(blocks), dim3(threads), shared,                \
+                    cuda_host_bind(kernel, __VA_ARGS__))                                                               \
        ? lun_bad(call, LUN_EDEVICE, "kernel %s: %s", #kernel, lun_cuda_host.fault)                                     \
        : LUN_OK)
 

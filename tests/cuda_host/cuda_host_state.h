@@ -41,6 +41,10 @@ int planted_half_barrier(lun_call *c, int n);
 int planted_half_shuffle(lun_call *c, float *x, int n);
 int planted_write(lun_call *c, float *x, int at);
 int planted_shared_write(lun_call *c, float *x, int n, int at);
+int planted_wide(lun_call *c, float *x, int n, int which);
+int planted_pass_on(lun_call *c, const float *x, float *y, int lanes, bool fence);
+int planted_write_bytes(lun_call *c, unsigned char *y, int n, int of, int blocks, int threads);
+int planted_count_blocks(lun_call *c, int *count, int *seen, bool look, int blocks);
 
 #ifdef __cplusplus
 }

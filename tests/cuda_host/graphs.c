@@ -1,5 +1,5 @@
 /* graphs.c: device/graph.c over the graphs of graphs_host.cpp: when work runs, what is counted, what a failure does. */
-#include "graphs.h"
+#include "suites.h"
 #include "cuda_host_state.h"
 #include "device/graph.h"
 #include "harness.h"
@@ -312,7 +312,8 @@ START_TEST(every_call_may_fail) {
 }
 END_TEST
 
-Suite *suite_graphs(void) {
+Suite *suite_graphs(char **ops) {
+  (void)ops;
   Suite *s = suite_create("graphs");
   TCase *t = tcase_create("graphs");
   tcase_add_checked_fixture(t, open_context, close_context);

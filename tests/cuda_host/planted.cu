@@ -61,3 +61,53 @@ static __global__ void shared_write_at(float *x, int at) {
 int planted_shared_write(lun_call *c, float *x, int n, int at) {
   return LUN_LAUNCH(c, shared_write_at, 1, 1, n * sizeof(float), x, at);
 }
+
+/* ---- of two threads at one place ---- */
+
+enum { LANES = 32 };
+
+/* Lanes of a warp pass numbers on through shared memory; those below `lanes` meet between, by a fence or by a shuffle. */
+static __global__ void pass_on(const float *x, float *y, int lanes, bool fence) {
+  LUN_SHARED(float, s);
+  int i = (int)threadIdx.x;
+  unsigned mask = lanes == LANES ? 0xffffffffu : (1u << lanes) - 1;
+  s[i] = x[i];
+  if (i < lanes) {
+    if (fence)
+      __syncwarp(mask);
+    else
+      y[i] = __shfl_sync(mask, s[i], 0);
+  }
+  y[i] = s[i ^ 1];
+}
+int planted_pass_on(lun_call *c, const float *x, float *y, int lanes, bool fence) {
+  return LUN_LAUNCH(c, pass_on, 1, LANES, LANES * sizeof(float), x, y, lanes, fence);
+}
+
+/* Each thread writes byte `of` times its number, modulo n; each block one too. */
+static __global__ void write_bytes(unsigned char *y, int n, int of) {
+  y[((int)threadIdx.x * of + (int)blockIdx.x) % n] = 1;
+}
+int planted_write_bytes(lun_call *c, unsigned char *y, int n, int of, int blocks, int threads) {
+  return LUN_LAUNCH(c, write_bytes, blocks, threads, 0, y, n, of);
+}
+
+/* Blocks count themselves; where asked, the last thread looks at the count while others may add. */
+static __global__ void count_blocks(int *count, int *seen, bool look) {
+  atomicAdd(count, 1);
+  if (look && threadIdx.x == 0) *seen = *count;
+}
+int planted_count_blocks(lun_call *c, int *count, int *seen, bool look, int blocks) {
+  return LUN_LAUNCH(c, count_blocks, blocks, 2, 0, count, seen, look);
+}
+
+/* ---- of blocks with many threads ---- */
+
+static __global__ void with_few_threads(float *x) { x[threadIdx.x] = 1; }
+static __global__ void LUN_WIDE with_many_threads(float *x) { x[threadIdx.x] = 1; }
+template <class T> static __global__ void LUN_WIDE with_many_of(T *x) { x[threadIdx.x] = 1; }
+int planted_wide(lun_call *c, float *x, int n, int which) {
+  if (which == 0) return LUN_LAUNCH(c, with_few_threads, 1, n, 0, x);
+  if (which == 1) return LUN_LAUNCH(c, with_many_threads, 1, n, 0, x);
+  return LUN_LAUNCH(c, (with_many_of<float>), 1, n, 0, x);
+}

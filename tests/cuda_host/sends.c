@@ -1,6 +1,6 @@
 /* sends.c: device/send.c, copy.c and memory.c over the streams of streams_host.cpp, which do nothing before they must: bytes
 ** that are sent come before the kernels that read them and after those that used their block, whichever stream runs first. */
-#include "sends.h"
+#include "suites.h"
 #include "cuda_host_state.h"
 #include "device/state.h"
 #include "harness.h"
@@ -270,7 +270,8 @@ START_TEST(short_memory_takes_what_is_kept) {
 }
 END_TEST
 
-Suite *suite_sends(void) {
+Suite *suite_sends(char **ops) {
+  (void)ops;
   Suite *suite = suite_create("sends");
   TCase *t = tcase_create("sends");
   tcase_add_checked_fixture(t, open_context, close_context);

@@ -1,0 +1,65 @@
+/* accesses.cpp: the functions that ThreadSanitizer's marks call, in a kernel and in what starts it. */
+#include "cuda_host.h"
+#include "watch_state.h"
+
+cuda_watch_state cuda_watch;
+
+namespace {
+
+bool inside; /* a thread of a block runs */
+uintptr_t stack_from, stack_to;
+
+bool in(uintptr_t p, const void *from, size_t size) { return p - reinterpret_cast<uintptr_t>(from) < size; }
+
+/* A thread's stack is what a device keeps in registers, and its indices are no memory there. */
+void seen(const void *at, size_t size, touch how) {
+  uintptr_t p = reinterpret_cast<uintptr_t>(at);
+  if (!inside || (p >= stack_from && p < stack_to)) return;
+  if (in(p, &threadIdx, sizeof(dim3)) || in(p, &blockIdx, sizeof(dim3)) || in(p, &blockDim, sizeof(dim3)) ||
+      in(p, &gridDim, sizeof(dim3)))
+    return;
+  cuda_races_access(p, size, how);
+}
+
+} // namespace
+
+void cuda_watch_launch(const char *op, const char *kernel) {
+  cuda_watch.op = op;
+  cuda_watch.kernel = kernel;
+  cuda_watch.launch++;
+  cuda_races_launch();
+}
+
+void cuda_watch_block(int64_t number, int threads, const void *shared, size_t size) {
+  cuda_watch.block = number;
+  cuda_races_block(threads, reinterpret_cast<uintptr_t>(shared), size);
+}
+
+void cuda_watch_thread(int number, const char *stack, size_t size) {
+  inside = number >= 0;
+  cuda_watch.thread = number;
+  stack_from = reinterpret_cast<uintptr_t>(stack);
+  stack_to = stack_from + size;
+}
+
+void cuda_watch_barrier(void) { cuda_races_barrier(); }
+void cuda_watch_meet(int warp, unsigned lanes) { cuda_races_meet(warp, lanes); }
+void cuda_watch_atomic(const void *p, size_t size) { seen(p, size, touch::atomic); }
+
+const char *cuda_watch_end(void) {
+  inside = false;
+  return cuda_races_found();
+}
+
+#define MARKS(n)                                                                                                       \
+  void __tsan_read##n(void *p) { seen(p, n, touch::read); }                                                            \
+  void __tsan_write##n(void *p) { seen(p, n, touch::write); }                                                          \
+  void __tsan_unaligned_read##n(void *p) { seen(p, n, touch::read); }                                                  \
+  void __tsan_unaligned_write##n(void *p) { seen(p, n, touch::write); }
+extern "C" {
+MARKS(1) MARKS(2) MARKS(4) MARKS(8) MARKS(16) void __tsan_read_range(void *p, size_t size) {
+  seen(p, size, touch::read);
+}
+void __tsan_write_range(void *p, size_t size) { seen(p, size, touch::write); }
+void __tsan_init(void) {}
+}

@@ -11,10 +11,10 @@
 #include "pack.h"
 #include "scratch.h"
 
-#ifdef LUN_CUDA_SMALL
-enum { COLUMNS_BYTES = 2000 }; /* the tests' images come in several groups */
+#ifdef LUN_CUDA_SMALL /* the tests' images come in several groups, their weights in several tiles */
+static const int64_t COLUMNS_BYTES = 2000, WIDE = 4, DEEP = 2;
 #else
-enum { COLUMNS_BYTES = 256 << 20 };
+static const int64_t COLUMNS_BYTES = 256 << 20, WIDE = 64, DEEP = 48;
 #endif
 
 /* Values under one output pixel. */
@@ -25,22 +25,36 @@ static bool direct(const lun_cuda_conv &g) { return g.r == 1 && g.s == 1 && g.st
 
 template <class T> static __global__ void zero(T *y, int64_t n) { EACH(i, n) y[i] = number<T>::put(0); }
 
-/* Weights (k,c,r s) to (k,r s,c). */
-template <class S, class D> static __global__ void channels_to_the_end(const S *w, D *to, lun_cuda_conv g) {
-  int64_t taps = g.r * g.s;
-  EACH(i, g.k * taps * g.c) {
-    int64_t row = lun_quotient(i, g.c), ch = i - row * g.c, k = lun_quotient(row, taps), tap = row - k * taps;
-    to[i] = number<D>::put((typename number<D>::real)number<S>::get(w[(k * g.c + ch) * taps + tap]));
+/* Weights (k,c,taps) to (k,taps,c), or BACK. A block's tile, of up to WIDE channels and DEEP taps, goes through shared
+** memory, so that both sides are moved in runs. */
+template <class S, class D, bool BACK>
+static __global__ void turned_weights(const S *from, D *to, int64_t c, int64_t taps, int64_t tiles) {
+  typedef typename number<D>::real R;
+  LUN_SHARED(R, tile);
+  int64_t wides = (c + WIDE - 1) / WIDE, deeps = (taps + DEEP - 1) / DEEP;
+  for (int64_t i = blockIdx.x; i < tiles; i += gridDim.x) {
+    int64_t k = i / (wides * deeps), ch = i / deeps % wides * WIDE, tap = i % deeps * DEEP;
+    int wide = (int)(c - ch < WIDE ? c - ch : WIDE), deep = (int)(taps - tap < DEEP ? taps - tap : DEEP);
+    int pitch = deep | 1; /* odd: neighbouring channels lie in different banks */
+    int64_t by_channel = (k * c + ch) * taps + tap, by_tap = (k * taps + tap) * c + ch; /* where the tile begins */
+    for (int e = (int)threadIdx.x; e < wide * deep; e += (int)blockDim.x) {
+      int x = BACK ? e % wide : e / deep, y = BACK ? e / wide : e % deep;
+      tile[x * pitch + y] = (R)number<S>::get(from[BACK ? by_tap + y * c + x : by_channel + x * taps + y]);
+    }
+    __syncthreads();
+    for (int e = (int)threadIdx.x; e < wide * deep; e += (int)blockDim.x) {
+      int x = BACK ? e / deep : e % wide, y = BACK ? e % deep : e / wide;
+      to[BACK ? by_channel + x * taps + y : by_tap + y * c + x] = number<D>::put(tile[x * pitch + y]);
+    }
+    __syncthreads();
   }
 }
 
-/* And back. */
-template <class S, class D> static __global__ void channels_to_the_front(const S *w, D *to, lun_cuda_conv g) {
-  int64_t taps = g.r * g.s;
-  EACH(i, g.k * g.c * taps) {
-    int64_t row = lun_quotient(i, taps), tap = i - row * taps, k = lun_quotient(row, g.c), ch = row - k * g.c;
-    to[i] = number<D>::put((typename number<D>::real)number<S>::get(w[(k * taps + tap) * g.c + ch]));
-  }
+template <class S, class D, bool BACK>
+static int turn_weights(lun_call *c, const lun_cuda_conv &g, const S *from, D *to) {
+  int64_t tiles = g.k * ((g.c + WIDE - 1) / WIDE) * ((g.r * g.s + DEEP - 1) / DEEP);
+  return LUN_LAUNCH(c, (turned_weights<S, D, BACK>), lun_cuda_row_grid(tiles), LUN_CUDA_THREADS,
+                    WIDE * (DEEP + 1) * sizeof(typename number<D>::real), from, to, g.c, g.r * g.s, tiles);
 }
 
 /* Columns of the g.n images from x on. A thread writes V channels of one tap. */
@@ -79,7 +93,9 @@ static __global__ void add_columns(const typename number<T>::real *cols, T *dx, 
         int64_t b = lun_quotient(left - s, g.stride);
         if (b * g.stride != left - s || b >= g.q) continue;
         const R *from = cols + (((image * g.p + a) * g.q + b) * g.r * g.s + r * g.s + s) * g.c + ch;
-        for (int k = 0; k < V; k++) sum[k] += from[k];
+        lun_parts<R, V> here;
+        here.load(from);
+        for (int k = 0; k < V; k++) sum[k] += here[k];
       }
     }
     pack<T, V> v;
@@ -113,8 +129,7 @@ template <class T> static int fill_zero(lun_call *c, T *y, int64_t n) {
 template <class T> static int take_weights(lun_call *c, const lun_cuda_conv &g, const lun_tensor *w, lun_tensor **to) {
   typedef typename number<T>::real R;
   LUN_TRY(lun_cuda_scratch(c, g.dtype, g.k * patch(g), to));
-  int st = LUN_LAUNCH(c, (channels_to_the_end<R, T>), lun_cuda_blocks(g.k * patch(g)), LUN_CUDA_THREADS, 0,
-                      lun_elements<R>(w), lun_elements<T>(*to), g);
+  int st = turn_weights<R, T, false>(c, g, lun_elements<R>(w), lun_elements<T>(*to));
   if (st) lun_release(*to), *to = NULL;
   return st;
 }
@@ -253,11 +268,6 @@ template <class T> static int dw_product(lun_call *c, lun_cuda_conv g, const T *
   return st;
 }
 
-template <class S, class R> static int put_weights(lun_call *c, const lun_cuda_conv &g, lun_tensor *made, R *dw) {
-  return LUN_LAUNCH(c, (channels_to_the_front<S, R>), lun_cuda_blocks(g.k * patch(g)), LUN_CUDA_THREADS, 0,
-                    lun_elements<S>(made), dw, g);
-}
-
 template <class T> static int conv2d_dw_as(lun_call *c) {
   typedef typename number<T>::real R;
   lun_cuda_conv g = geometry(c->arg[0].t, c->arg[1].t, c->arg[2].i, c->arg[3].i, c->arg[4].i, c->arg[5].i);
@@ -275,7 +285,10 @@ template <class T> static int conv2d_dw_as(lun_call *c) {
     if (!st) got = LUN_BF16;
   }
   if (st == LUN_EUNSUPPORTED) st = dw_product<T>(c, g, x, dy, lun_elements<R>(made));
-  if (!st) st = got == LUN_BF16 ? put_weights<bf16, R>(c, g, made, dw) : put_weights<R, R>(c, g, made, dw);
+  if (!st && got == LUN_BF16)
+    st = turn_weights<bf16, R, true>(c, g, lun_elements<bf16>(made), dw);
+  else if (!st)
+    st = turn_weights<R, R, true>(c, g, lun_elements<R>(made), dw);
   lun_release(made);
   return st;
 }

@@ -52,8 +52,10 @@ static __global__ void layer_rows(const T *__restrict__ x, const typename number
     if (i < rows && first == 0) mean[i] = m, rstd[i] = r;
     for (int64_t j = first; j < size; j += step) {
       pack<T, V> p = lun_load<T, V>(from + j);
-      for (int v = 0; v < V; v++)
-        p.v[v] = number<T>::put((number<T>::get(p.v[v]) - m) * r * gamma[j + v] + beta[j + v]);
+      lun_parts<R, V> scale, shift;
+      scale.load(gamma + j);
+      shift.load(beta + j);
+      for (int v = 0; v < V; v++) p.v[v] = number<T>::put((number<T>::get(p.v[v]) - m) * r * scale[v] + shift[v]);
       lun_store<T, V>(y + i * d + j, p);
     }
   }
@@ -73,7 +75,7 @@ template <class T> static int layer_norm_as(lun_call *c) {
   const T *x = lun_elements<T>(a[0].t);
   T *y = lun_elements<T>(c->out[0]);
   if (!rows) return LUN_OK;
-  LUN_BY_PACK(lun_in_packs(d, sizeof(T), x, y), {
+  LUN_BY_PACK(lun_in_packs(d, sizeof(T), x, y, lun_elements<R>(a[1].t), lun_elements<R>(a[2].t)), {
     int lanes = 1;
     while (lanes < 32 && lanes < d / V) lanes *= 2;
     int64_t groups = FORWARD_WARPS * 32 / lanes, blocks = (rows + groups - 1) / groups;
@@ -95,9 +97,11 @@ template <class R> struct layer_grad {
 /* V elements of dx, once the row's sums are known. */
 template <class T, int V, class R>
 static __device__ void layer_dx(pack<T, V> dy, const pack<T, V> &x, const R *gamma, R m, R r, R sum, R dot, T *to) {
+  lun_parts<R, V> scale;
+  scale.load(gamma);
   for (int v = 0; v < V; v++) {
     R h = (number<T>::get(x.v[v]) - m) * r;
-    dy.v[v] = number<T>::put(r * (number<T>::get(dy.v[v]) * gamma[v] - sum - h * dot));
+    dy.v[v] = number<T>::put(r * (number<T>::get(dy.v[v]) * scale[v] - sum - h * dot));
   }
   lun_store<T, V>(to, dy);
 }
@@ -110,7 +114,7 @@ static __global__ void layer_gradient(const T *__restrict__ dy, const T *__restr
   constexpr int HELD = KEEP ? KEEP : 1;
   LUN_SHARED(R, shared);
   int64_t step = (int64_t)blockDim.x * V, first = (int64_t)threadIdx.x * V;
-  R dgamma[HELD][V], dbeta[HELD][V];
+  lun_parts<R, V> dgamma[HELD], dbeta[HELD];
   R *part = g.part + (int64_t)blockIdx.x * 2 * g.d;
   for (int q = 0; q < HELD; q++)
     for (int v = 0; v < V; v++) dgamma[q][v] = dbeta[q][v] = 0;
@@ -129,12 +133,14 @@ static __global__ void layer_gradient(const T *__restrict__ dy, const T *__restr
         if (j >= g.d) continue;
         kept_g[q] = lun_load<T, V>(gy + j);
         kept_x[q] = lun_load<T, V>(px + j);
+        lun_parts<R, V> scale;
+        scale.load(g.gamma + j);
         for (int v = 0; v < V; v++) {
           R e = number<T>::get(kept_g[q].v[v]), h = (number<T>::get(kept_x[q].v[v]) - m) * r;
           dgamma[q][v] += e * h;
           dbeta[q][v] += e;
-          sum += e * g.gamma[j + v];
-          dot += e * g.gamma[j + v] * h;
+          sum += e * scale[v];
+          dot += e * scale[v] * h;
         }
       }
     } else {
@@ -167,7 +173,8 @@ static __global__ void layer_gradient(const T *__restrict__ dy, const T *__restr
     for (int q = 0; q < HELD; q++) {
       int64_t j = first + q * step;
       if (j >= g.d) continue;
-      for (int v = 0; v < V; v++) part[j + v] = dgamma[q][v], part[g.d + j + v] = dbeta[q][v];
+      dgamma[q].store(part + j);
+      dbeta[q].store(part + g.d + j);
     }
   }
 }
@@ -203,16 +210,17 @@ template <class T> static int layer_norm_grad_as(lun_call *c) {
       lun_elements<R>(a[2].t), lun_elements<R>(a[3].t), lun_elements<R>(a[4].t), lun_elements<R>(part), rows, d};
   int st = LUN_OK;
   if (rows)
-    LUN_BY_PACK(
-        lun_in_packs(d, sizeof(T), lun_elements<T>(a[0].t), lun_elements<T>(a[1].t), lun_elements<T>(c->out[0])), {
-          int64_t packs = d / V;
-          if (packs <= BACKWARD_THREADS)
-            st = layer_gradient_launch<T, V, 1>(c, g, blocks);
-          else if (packs <= 4 * BACKWARD_THREADS)
-            st = layer_gradient_launch<T, V, 4>(c, g, blocks);
-          else
-            st = layer_gradient_launch<T, V, 0>(c, g, blocks);
-        });
+    LUN_BY_PACK(lun_in_packs(d, sizeof(T), lun_elements<T>(a[0].t), lun_elements<T>(a[1].t), lun_elements<T>(c->out[0]),
+                             g.gamma),
+                {
+                  int64_t packs = d / V;
+                  if (packs <= BACKWARD_THREADS)
+                    st = layer_gradient_launch<T, V, 1>(c, g, blocks);
+                  else if (packs <= 4 * BACKWARD_THREADS)
+                    st = layer_gradient_launch<T, V, 4>(c, g, blocks);
+                  else
+                    st = layer_gradient_launch<T, V, 0>(c, g, blocks);
+                });
   unsigned folders = lun_fold_threads(blocks);
   if (!st)
     st = LUN_LAUNCH(c, fold_layer_gradient<R>, lun_fold_blocks(d), folders, 2 * folders * sizeof(double), g.part,

@@ -13,6 +13,20 @@ template <class T, int V> static __device__ void lun_store(T *p, const pack<T, V
   *reinterpret_cast<pack<T, V> *>(p) = x;
 }
 
+/* V elements beside those of a pack, in a type of another size: up to 16 bytes an instruction. p must be aligned to 16
+** bytes where V is not 1. */
+template <class R, int V> struct lun_parts {
+  enum { EACH_PART = V * sizeof(R) > 16 ? 16 / sizeof(R) : V, PARTS = V / EACH_PART };
+  pack<R, EACH_PART> part[PARTS];
+  __device__ R &operator[](int v) { return part[v / EACH_PART].v[v % EACH_PART]; }
+  __device__ void load(const R *p) {
+    for (int i = 0; i < PARTS; i++) part[i] = lun_load<R, EACH_PART>(p + i * EACH_PART);
+  }
+  __device__ void store(R *p) const {
+    for (int i = 0; i < PARTS; i++) lun_store<R, EACH_PART>(p + i * EACH_PART, part[i]);
+  }
+};
+
 /* Elements in 16 bytes. */
 template <class T> struct lun_widest {
   enum { V = 16 / sizeof(T) };

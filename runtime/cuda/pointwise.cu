@@ -1,7 +1,7 @@
 /* pointwise.cu: ops that look at one element of each argument at a time. Formulas of one argument are those of
 ** ops/pointwise.def; bf16 is computed in f32. */
 #include "kernels.h"
-#include "number.h"
+#include "pack.h"
 #include "strided.h"
 
 /* The functions that the formulas name, for either element type. */
@@ -24,19 +24,26 @@ template <class R> static __device__ R GELU_SLOPE(R x) {
   return NORMAL(x) + x * (R)0.3989422804014327 * EXP(-x * x / 2);
 }
 
-template <class F, class T> static __global__ void unary(const T *x, T *y, int64_t n, strided s) {
+/* n packs of V elements; V is 1 where an argument does not lie as the output does. */
+template <class F, class T, int V> static __global__ void unary(const T *x, T *y, int64_t n, strided s) {
   EACH(i, n) {
-    int64_t at[1];
-    lun_offsets<1>(s, i, at);
-    y[i] = number<T>::put(F::of(number<T>::get(x[at[0]])));
+    int64_t at[1] = {i * V};
+    if (V == 1) lun_offsets<1>(s, i, at);
+    pack<T, V> p = lun_load<T, V>(x + at[0]);
+    for (int v = 0; v < V; v++) p.v[v] = number<T>::put(F::of(number<T>::get(p.v[v])));
+    lun_store<T, V>(y + i * V, p);
   }
 }
 
-template <class F, class T, class Y> static __global__ void binary(const T *a, const T *b, Y *y, int64_t n, strided s) {
+template <class F, class T, class Y, int V>
+static __global__ void binary(const T *a, const T *b, Y *y, int64_t n, strided s) {
   EACH(i, n) {
-    int64_t at[2];
-    lun_offsets<2>(s, i, at);
-    y[i] = number<Y>::put(F::of(number<T>::get(a[at[0]]), number<T>::get(b[at[1]])));
+    int64_t at[2] = {i * V, i * V};
+    if (V == 1) lun_offsets<2>(s, i, at);
+    pack<T, V> p = lun_load<T, V>(a + at[0]), q = lun_load<T, V>(b + at[1]);
+    pack<Y, V> to;
+    for (int v = 0; v < V; v++) to.v[v] = number<Y>::put(F::of(number<T>::get(p.v[v]), number<T>::get(q.v[v])));
+    lun_store<Y, V>(y + i * V, to);
   }
 }
 
@@ -45,9 +52,22 @@ template <class F> static int run_unary(lun_call *c) {
   int64_t n = lun_numel(y);
   strided s = lun_strided(y, 1, &x);
   if (!n) return LUN_OK;
-  LUN_BY_FLOAT(c, y->dtype,
-               return LUN_LAUNCH(c, (unary<F, T>), lun_cuda_blocks(n), LUN_CUDA_THREADS, 0, lun_elements<T>(x),
-                                 lun_elements<T>(y), n, s););
+  LUN_BY_FLOAT(c, y->dtype, {
+    const T *px = lun_elements<T>(x);
+    T *py = lun_elements<T>(y);
+    LUN_BY_PACK(s.ndim == 0 && lun_in_packs(n, sizeof(T), px, py), {
+      return LUN_LAUNCH(c, (unary<F, T, V>), lun_cuda_blocks(n / V), LUN_CUDA_THREADS, 0, px, py, n / V, s);
+    });
+  });
+}
+
+template <class F, class T, class Y>
+static int binary_as(lun_call *c, int64_t n, const strided &s, lun_tensor *const *arg) {
+  const T *a = lun_elements<T>(arg[0]), *b = lun_elements<T>(arg[1]);
+  Y *y = lun_elements<Y>(c->out[0]);
+  LUN_BY_PACK(s.ndim == 0 && lun_in_packs(n, sizeof(T), a, b, y), {
+    return LUN_LAUNCH(c, (binary<F, T, Y, V>), lun_cuda_blocks(n / V), LUN_CUDA_THREADS, 0, a, b, y, n / V, s);
+  });
 }
 
 template <class F> static int run_binary(lun_call *c) {
@@ -55,9 +75,7 @@ template <class F> static int run_binary(lun_call *c) {
   int64_t n = lun_numel(y);
   strided s = lun_strided(y, 2, arg);
   if (!n) return LUN_OK;
-  LUN_BY_FLOAT(c, y->dtype,
-               return LUN_LAUNCH(c, (binary<F, T, T>), lun_cuda_blocks(n), LUN_CUDA_THREADS, 0, lun_elements<T>(arg[0]),
-                                 lun_elements<T>(arg[1]), lun_elements<T>(y), n, s););
+  LUN_BY_FLOAT(c, y->dtype, return (binary_as<F, T, T>(c, n, s, arg)););
 }
 
 #define POINTWISE(name, forward, gradient, kept, doc, gen)                                                             \
@@ -90,21 +108,16 @@ BINARY(minimum, a < b || a != a ? a : b)
 
 /* ---- comparisons, of any dtype ---- */
 
-template <class F, class T> static int compare_as(lun_call *c, int64_t n, strided s, lun_tensor *const *arg) {
-  return LUN_LAUNCH(c, (binary<F, T, uint8_t>), lun_cuda_blocks(n), LUN_CUDA_THREADS, 0, lun_elements<T>(arg[0]),
-                    lun_elements<T>(arg[1]), lun_elements<uint8_t>(c->out[0]), n, s);
-}
-
 template <class F> static int run_compare(lun_call *c) {
   lun_tensor *arg[] = {c->arg[0].t, c->arg[1].t};
   int64_t n = lun_numel(c->out[0]);
   strided s = lun_strided(c->out[0], 2, arg);
   if (!n) return LUN_OK;
   switch (arg[0]->dtype) {
-  case LUN_I64: return compare_as<F, int64_t>(c, n, s, arg);
+  case LUN_I64: return binary_as<F, int64_t, uint8_t>(c, n, s, arg);
   case LUN_U8:
-  case LUN_BOOL: return compare_as<F, uint8_t>(c, n, s, arg);
-  default: LUN_BY_FLOAT(c, arg[0]->dtype, return compare_as<F, T>(c, n, s, arg););
+  case LUN_BOOL: return binary_as<F, uint8_t, uint8_t>(c, n, s, arg);
+  default: LUN_BY_FLOAT(c, arg[0]->dtype, return (binary_as<F, T, uint8_t>(c, n, s, arg)););
   }
 }
 

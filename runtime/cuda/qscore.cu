@@ -441,7 +441,8 @@ template <class T, class Row> static __device__ void gradient_row(const gradient
   if (wrong) in = rest = (T)NAN;
   row.each([&](int64_t j, T x) {
     T y = x > s.bound && !(w.allowed && !w.allowed[j]) ? in : rest;
-    if (w.push) y += x > 0 ? w.push[j] : x < 0 ? -w.push[j] : (T)0;
+    T push = w.push ? w.push[j] : (T)0;
+    y += x > 0 ? push : x < 0 ? -push : (T)0;
     out[j] = y;
   });
 }

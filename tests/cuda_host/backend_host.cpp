@@ -138,6 +138,7 @@ void close(lun_context *c) {
   of(c)->graph = nullptr;
   lun_pool_close(of(c)->pool);
   delete of(c);
+  cuda_watch_close();
 }
 
 int alloc(lun_context *c, int64_t bytes, void **out) {

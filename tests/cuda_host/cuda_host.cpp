@@ -57,6 +57,7 @@ void become(int number) {
   running_number = number;
   threadIdx = running->index;
   cuda_watch_thread(number, running->on, STACK);
+  cuda_watch_inside(running->where != at::fresh);
 }
 
 __attribute__((noinline, no_sanitize_address)) void leave_for(flow *to) {

@@ -53,7 +53,13 @@ bool cuda_host_refuse(int error);
 /* The call of a kernel with the arguments as they are now: its launcher may be gone when it runs. */
 template <class... P, class... A> std::function<void()> cuda_host_bind(void (*kernel)(P...), const A &...arguments) {
   std::tuple<std::decay_t<P>...> kept(static_cast<std::decay_t<P>>(arguments)...);
-  return [kernel, kept] { std::apply(kernel, kept); };
+  return [kernel, kept] {
+    void (*call)(P...) = kernel;
+    std::tuple<std::decay_t<P>...> own = kept; /* a device has its arguments in no memory that is counted */
+    cuda_watch_inside(true);
+    std::apply(call, own);
+    cuda_watch_inside(false);
+  };
 }
 template <class... P> const char *cuda_host_code(void (*kernel)(P...)) {
   return reinterpret_cast<const char *>(kernel);

@@ -1,7 +1,7 @@
 /* main.c: the CUDA kernels on the host, as two programs:
 **   lunette_cuda_host_tests [SUITE [OP...]]     emulation, copies, graphs, sends or kernels, with AddressSanitizer and
 **                                               UndefinedBehaviorSanitizer: they see a kernel leave its memory
-**   lunette_cuda_watch_tests [SUITE [OP...]]    races or kernels, with every access watched: see watch/watch.h
+**   lunette_cuda_watch_tests [SUITE [OP...]]    races, traffic or kernels, with every access watched: see watch/watch.h
 ** All suites without arguments; only these ops' kernels.
 */
 #include "suites.h"
@@ -15,6 +15,7 @@ static const struct {
 } suites[] = {
 #ifdef LUN_CUDA_WATCH
     {"races", suite_races},
+    {"traffic", suite_traffic},
 #else
     {"emulation", suite_emulation}, {"copies", suite_copies}, {"graphs", suite_graphs}, {"sends", suite_sends},
 #endif

@@ -111,3 +111,28 @@ int planted_wide(lun_call *c, float *x, int n, int which) {
   if (which == 1) return LUN_LAUNCH(c, with_many_threads, 1, n, 0, x);
   return LUN_LAUNCH(c, (with_many_of<float>), 1, n, 0, x);
 }
+
+/* ---- of what memory moves ---- */
+
+static __global__ void strided(const float *x, float *y, int step) { y[threadIdx.x] = x[(int)threadIdx.x * step]; }
+int planted_strided(lun_call *c, const float *x, float *y, int n, int step) {
+  return LUN_LAUNCH(c, strided, 1, n, 0, x, y, step);
+}
+
+static __global__ void rounds(const float *x, float *y, int n) {
+  float sum = 0;
+  for (int i = 0; i < n; i++) {
+    sum += x[threadIdx.x];
+    __syncwarp();
+  }
+  y[threadIdx.x] = sum;
+}
+int planted_rounds(lun_call *c, const float *x, float *y, int n) { return LUN_LAUNCH(c, rounds, 1, 32, 0, x, y, n); }
+
+static __global__ void banks(float *y, int step) {
+  LUN_SHARED(float, s);
+  y[threadIdx.x] = s[(int)threadIdx.x * step];
+}
+int planted_banks(lun_call *c, float *y, int step) {
+  return LUN_LAUNCH(c, banks, 1, 32, 33 * 32 * sizeof(float), y, step);
+}

@@ -11,5 +11,6 @@ Suite *suite_graphs(char **ops);    /* graphs.c */
 Suite *suite_sends(char **ops);     /* sends.c */
 Suite *suite_kernels(char **ops);   /* op_kernels.c */
 Suite *suite_races(char **ops);     /* watch/planted_races.c */
+Suite *suite_traffic(char **ops);   /* watch/planted_traffic.c */
 
 #endif

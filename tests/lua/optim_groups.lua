@@ -42,6 +42,19 @@ t.case("weight decay: of all, of groups, not of biases, of one step", function()
   t.equal(after({weight_decay = 0.5, groups = {{match = "*s", weight_decay = 0.25}}}, nil, {weight_decay = 1}), {-1, -0.25})
 end)
 
+t.case("parameters of the same options are updated together, in one call of the op", function()
+  local function groups_of(given)
+    given.params, given.lr = given.params or pair(), 1
+    return #lunette.optim.sgd(given).groups
+  end
+  t.equal(groups_of{}, 1)
+  t.equal(groups_of{decay_1d = false}, 2)
+  t.equal(groups_of{groups = {{match = "*.bias", lr_scale = 0.5}}}, 2)
+  t.equal(groups_of{groups = {{match = "*", lr_scale = 0.5}}}, 1)
+  local p, q = pair(), pair()
+  t.equal(groups_of{params = {{params = {p[1], p[2]}}, q[1], q[2]}}, 2)
+end)
+
 t.case("groups given as lists of parameters", function()
   t.equal(after{params = function(p) return {{params = {p[1]}, lr_scale = 0.5}, {params = {p[2]}, weight_decay = 1}} end}, {0.5, -1})
 end)

@@ -31,7 +31,7 @@ end
 
 -- given.params as a flat list {name =, tensor =}, each with `own`, the table that holds its group's options.
 local function flat(given, fail)
-  local list = {}
+  local list, alone = {}, {} -- alone: of all that are in no group
   local function add(p, own)
     local named = type(p) == "table" and p.tensor
     list[#list + 1] = {name = named and p.name or "param" .. #list + 1, tensor = named and p.tensor or p, own = own}
@@ -40,7 +40,7 @@ local function flat(given, fail)
     if type(p) == "table" and p.params then
       for _, q in ipairs(p.params) do add(q, p) end
     else
-      add(p, {})
+      add(p, alone)
     end
   end
   if #list == 0 then fail("params holds no parameter") end

@@ -17,20 +17,25 @@ enum class touch { read, write, atomic };
 /* Called by cuda_host.cpp, in this order. Names outlive the launch. */
 void cuda_watch_launch(const char *op, const char *kernel);
 void cuda_watch_block(int64_t number, int threads, const void *shared, size_t size);
-void cuda_watch_thread(int number, const char *stack, size_t size); /* whose accesses follow; -1: nobody's */
-void cuda_watch_barrier(void);                                      /* all threads of the block met */
-void cuda_watch_meet(int warp, unsigned lanes);                     /* these lanes of it met in __syncwarp */
+/* Whose accesses follow, and its stack. */
+void cuda_watch_thread(int number, const char *stack, size_t size);
+void cuda_watch_inside(bool is);                /* whether it has its arguments, and has not ended */
+void cuda_watch_barrier(void);                  /* all threads of the block met */
+void cuda_watch_meet(int warp, unsigned lanes); /* these lanes of it met in __syncwarp */
 /* NULL, or the first race of the launch in words, which stay until the next. */
 const char *cuda_watch_end(void);
 void cuda_watch_atomic(const void *p, size_t size);
+void cuda_watch_close(void); /* LUNETTE_CUDA_TRAFFIC in the environment: the file for what was counted */
 #else
 static inline void cuda_watch_launch(const char *, const char *) {}
 static inline void cuda_watch_block(int64_t, int, const void *, size_t) {}
 static inline void cuda_watch_thread(int, const char *, size_t) {}
+static inline void cuda_watch_inside(bool) {}
 static inline void cuda_watch_barrier(void) {}
 static inline void cuda_watch_meet(int, unsigned) {}
 static inline const char *cuda_watch_end(void) { return nullptr; }
 static inline void cuda_watch_atomic(const void *, size_t) {}
+static inline void cuda_watch_close(void) {}
 #endif
 
 #endif

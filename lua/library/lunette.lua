@@ -3435,7 +3435,7 @@ function lunette.ops.conv2d_dw(x, dy, kernel_h, kernel_w, stride, padding) end
 ---@return lunette.Tensor
 function lunette.ops.batch_norm(x, gamma, beta, running_mean, running_var, training, momentum, eps) end
 
---- batch_norm followed by ReLU, in one pass; y is not kept for the gradient but made again from x.
+--- batch_norm followed by ReLU, in one pass; on the CPU y is not kept for the gradient but made again from x.
 --- x (n,c,h,w) f32, bf16 or f64 and y like it; features (n,c) are images of 1 x 1. gamma, beta, running_mean and running_var (c) are f32, f64 beside f64; gamma and beta are 1 and 0 where left out.
 --- training: statistics of the batch (biased variance); the running ones move by momentum towards them (unbiased variance). Otherwise the running ones, constants in the gradient.
 --- mean (c) and rstd (c) = 1/sqrt(variance + eps) are those used.

@@ -38,7 +38,8 @@ struct lun_op {
   /* Arguments and outputs whose elements grad reads ("x weight y"); the others are ghosts there: shape without data. */
   const char *keep;
   /* Optional: computes output 0 again from what is kept, for one pass over memory. Then neither this op nor those that
-  ** read its output 0 keep it: activations that are cheap to make again do not stay in memory. */
+  ** read its output 0 keep it: activations that are cheap to make again do not stay in memory. On the CPU: on another
+  ** device the pass would cost more of a step than it is worth, and outputs are kept. */
   int (*recompute)(lun_call *c, lun_tensor **out);
   const char *no_grad;        /* why there is no gradient, where grad is NULL */
   const char *no_cuda;        /* why cuda/kernels.def has no kernel of this op; else it must have one */

@@ -3,7 +3,7 @@
 ** A node holds a copy of its op's call in which every tensor the gradient does not read is a ghost (shape without
 ** data), so activations live exactly as long as some gradient needs them. Outputs are held as aliases without a tape: a
 ** node that held its own output would never be freed. A kept input that a cheap op made (row->recompute) is not held
-** either: the node remembers the op that made it and makes it again when its turn comes. */
+** either, on the CPU: the node remembers the op that made it and makes it again when its turn comes. */
 #include "core.h"
 
 #include <string.h>
@@ -82,7 +82,7 @@ static int keep(lun_tensor *t, bool data, lun_tensor **out) {
 }
 
 static bool can_recompute(const lun_tensor *t) {
-  return t->node && t->output == 0 && t->node->entry->row->recompute && !t->node->released;
+  return t->device == LUN_CPU && t->node && t->output == 0 && t->node->entry->row->recompute && !t->node->released;
 }
 
 int luni_record(lun_context *c, const luni_entry *e, const lun_call *given, lun_call *call) {

@@ -1,7 +1,7 @@
 /* norm.c: batch normalisation, plain and fused with ReLU and the addition of a residual branch.
 **
 ** Bound by memory: forward reads x twice and writes y once; backward reads x and dy twice and writes dx once. The ReLU
-** variant keeps no output: it is made again from x where it is needed.
+** variant keeps no output on the CPU: it is made again from x where it is needed.
 */
 #include "ops/activation.h"
 
@@ -163,7 +163,8 @@ const lun_op LUN_ROW(batch_norm_relu) = {
     .name = "batch_norm_relu",
     .args = "x:image gamma:tensor? beta:tensor? running_mean:tensor!? running_var:tensor!? training:bool=true "
             "momentum:float=0.1 eps:float=1e-5 -> y:image mean rstd",
-    .doc = "batch_norm followed by ReLU, in one pass; y is not kept for the gradient but made again from x.\n" NORM_DOC,
+    .doc = "batch_norm followed by ReLU, in one pass; on the CPU y is not kept for the gradient but made again from "
+           "x.\n" NORM_DOC,
     .shape = batch_norm_shape,
     .cpu = batch_norm_relu_cpu,
     .grad = batch_norm_relu_grad_of,

@@ -72,6 +72,25 @@ case("gradients on the device are those of the CPU", function()
   near(da, db, 1e-5, "gradient")
 end)
 
+case("an activation that the CPU makes again for the gradient is kept on the device, and gives the same gradient", function()
+  local function run(device)
+    local x = lunette.randn(2, 4, 8, 8, { seed = 1 }):to(device)
+    local w = lunette.randn(4, 4, 3, 3, { seed = 2 }):to(device)
+    w.requires_grad = true
+    local held = lunette.memory(device).live_bytes
+    local y = lunette.ops.batch_norm_relu(lunette.ops.conv2d(x, w, { padding = 1 }))
+    local z = lunette.ops.conv2d(y, w, { padding = 1 })
+    y:free()
+    held = lunette.memory(device).live_bytes - held
+    z:backward(lunette.ones(z:shape(), { device = device }))
+    return held, w.grad
+  end
+  local less, da = run "cpu"
+  local more, db = run "cuda"
+  t.ok(more - less >= 4 * 2 * 4 * 8 * 8 and more - less < 2 * 4 * 2 * 4 * 8 * 8, ("%d bytes kept, %d on the CPU"):format(more, less))
+  near(da, db, 1e-4, "gradient")
+end)
+
 case("trace_nan finds the op on the device", function()
   local x = lunette.tensor({ 1, -1 }, CUDA)
   lunette.debug.trace_nan(true)

@@ -1,7 +1,7 @@
 /* cuda_host.cpp: runs the threads of a block as coroutines; see cuda_host.h. A thread that ends without having
 ** waited hands its stack to the next one, so kernels without barriers run as plain loops. */
 #include "cuda_host.h"
-#include "watch/watch.h"
+#include "streams_host.h"
 
 #include <memory>
 #include <sanitizer/asan_interface.h>
@@ -182,15 +182,16 @@ bool run_block(const char *kernel, int n) {
 
 } // namespace
 
-static int run(const cuda_host_kernel &kernel, dim3 grid, dim3 block, size_t shared,
+static int run(const lun_op *op, const char *kernel, dim3 grid, dim3 block, size_t shared,
                const std::function<void()> &body) {
+  lun_cuda_host.fault[0] = 0;
   int64_t n = (int64_t)block.x * block.y * block.z, blocks = (int64_t)grid.x * grid.y * grid.z;
   gridDim = grid;
   blockDim = block;
   body_of_kernel = &body;
   lun_cuda_host.launches++;
   if (lun_cuda_host.gate) lun_cuda_host.gate(true);
-  cuda_watch_launch(kernel.op ? lun_op_name(kernel.op) : "", kernel.name);
+  cuda_watch_launch(op ? lun_op_name(op) : "", kernel);
   bool good = true;
   for (int64_t b = 0; b < blocks && good; b++) {
     int64_t number = lun_cuda_host.reversed ? blocks - 1 - b : b;
@@ -199,12 +200,12 @@ static int run(const cuda_host_kernel &kernel, dim3 grid, dim3 block, size_t sha
     shared_bytes.reset(new char[shared]);
     memset(shared_bytes.get(), 0xFF, shared);
     cuda_watch_block(number, (int)n, shared_bytes.get(), shared);
-    good = run_block(kernel.name, (int)n);
+    good = run_block(kernel, (int)n);
     shared_bytes.reset();
   }
   const char *race = cuda_watch_end();
   if (race && good) {
-    snprintf(lun_cuda_host.fault, sizeof lun_cuda_host.fault, "%s: %s", kernel.name, race);
+    snprintf(lun_cuda_host.fault, sizeof lun_cuda_host.fault, "%s: %s", kernel, race);
     good = false;
   }
   if (lun_cuda_host.gate) lun_cuda_host.gate(false);
@@ -217,23 +218,20 @@ static bool has_bounds(const char *code) {
   return !memcmp(code, "\x90\x90\x90\x90\x90\x90\x90\x90", 8);
 }
 
-int cuda_host_launch(const cuda_host_kernel &kernel, dim3 grid, dim3 block, size_t shared,
+int cuda_host_launch(lun_call *call, const cuda_host_kernel &kernel, dim3 grid, dim3 block, size_t shared,
                      const std::function<void()> &body) {
   int64_t n = (int64_t)block.x * block.y * block.z, blocks = (int64_t)grid.x * grid.y * grid.z;
+  cudaStream_t s = lun_cuda_host.stream ? lun_cuda_host.stream(call->ctx) : nullptr;
   const char *wrong = nullptr;
-  lun_cuda_host.fault[0] = 0;
-  blockIdx = dim3(0, 0, 0);
   if (n < 1 || n > MOST || blocks < 1 || grid.y > 65535 || grid.z > 65535 || shared > (48 << 10))
     wrong = "no such grid, block or shared memory on a device";
   else if (n > SURE && !has_bounds(kernel.code))
     wrong = "a device may have too few registers for so many threads: it has no LUN_WIDE";
-  if (wrong) {
-    fault(kernel.name, wrong, 0);
-    return 1;
-  }
-  if (lun_cuda_host.launching) lun_cuda_host.launching();
-  if (cuda_host_hold(kernel.name, [=] { return run(kernel, grid, block, shared, body); })) return 0;
-  return run(kernel, grid, block, shared, body);
+  if (wrong) return lun_bad(call, LUN_EDEVICE, "kernel %s: %s", kernel.name, wrong);
+  auto later = [=, op = call->op, name = kernel.name] { return run(op, name, grid, block, shared, body); };
+  if (!cuda_host_hold(kernel.name, later) && cuda_host_queue(s, later))
+    return lun_bad(call, LUN_EDEVICE, "kernel %s: %s", kernel.name, lun_cuda_host.fault);
+  return lun_cuda_host.launched ? lun_cuda_host.launched(call, kernel.name, grid, block, shared) : LUN_OK;
 }
 
 void *cuda_host_shared(void) { return shared_bytes.get(); }

@@ -36,19 +36,13 @@ extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 enum { warpSize = 32 };
 
 struct cuda_host_kernel {
-  const lun_op *op; /* whose call launches it */
   const char *name;
   const char *code; /* where its instructions begin */
 };
 
-/* Runs `body` for every thread of the grid, or keeps it where a stream records. 0, or 1 with a fault. */
-int cuda_host_launch(const cuda_host_kernel &kernel, dim3 grid, dim3 block, size_t shared,
+/* Runs `body` for every thread of the grid; later where the call's context has a stream, or its stream records. A status. */
+int cuda_host_launch(lun_call *call, const cuda_host_kernel &kernel, dim3 grid, dim3 block, size_t shared,
                      const std::function<void()> &body);
-/* Keeps `run` for the graph that is being recorded; false where none is. name: what an update may not change. */
-bool cuda_host_hold(const std::string &name, const std::function<int()> &run);
-
-/* Whether this call of CUDA's is the one that the test lets fail, with `error`. */
-bool cuda_host_refuse(int error);
 
 /* The call of a kernel with the arguments as they are now: its launcher may be gone when it runs. */
 template <class... P, class... A> std::function<void()> cuda_host_bind(void (*kernel)(P...), const A &...arguments) {
@@ -126,9 +120,7 @@ template <class T> T atomicCAS(T *p, T expected, T v) {
 #define LUN_SHARED(type, name) type *name = static_cast<type *>(cuda_host_shared())
 
 #define LUN_LAUNCH(call, kernel, blocks, threads, shared, ...)                                                         \
-  (cuda_host_launch({(call)->op, #kernel, cuda_host_code(kernel)}, dim3(blocks), dim3(threads), shared,                \
-                    cuda_host_bind(kernel, __VA_ARGS__))                                                               \
-       ? lun_bad(call, LUN_EDEVICE, "kernel %s: %s", #kernel, lun_cuda_host.fault)                                     \
-       : LUN_OK)
+  cuda_host_launch(call, {#kernel, cuda_host_code(kernel)}, dim3(blocks), dim3(threads), shared,                       \
+                   cuda_host_bind(kernel, __VA_ARGS__))
 
 #endif

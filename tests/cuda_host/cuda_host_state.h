@@ -8,6 +8,8 @@
 extern "C" {
 #endif
 
+struct dim3;
+
 typedef struct {
   bool reversed;           /* the last thread and block run first */
   bool dnn;                /* plain loops stand in for cuDNN; else there is none */
@@ -17,7 +19,10 @@ typedef struct {
   int fail_call;           /* which call of CUDA's functions fails, from 1; lun_cuda_host_fail_call */
   int fail_more;           /* how many after it fail too */
   void (*gate)(bool open); /* called around every launch, where device memory is closed to the host; NULL: it is not */
-  void (*launching)(void); /* called before every launch; NULL: nothing is to be done */
+  /* The stream that a launch of the context's is for, and what is looked at after it: lun_cuda_stream and lun_cuda_launched
+  ** of runtime/cuda/launch.h. NULL: there is no stream, a kernel runs at once. */
+  struct cuda_host_stream *(*stream)(lun_context *c);
+  int (*launched)(lun_call *c, const char *kernel, struct dim3 blocks, struct dim3 threads, size_t shared);
 } lun_cuda_host_state;
 extern lun_cuda_host_state lun_cuda_host;
 
@@ -26,7 +31,7 @@ void lun_cuda_host_fail_call(int n);
 bool lun_cuda_host_recording(void);
 
 /* streams_host.cpp: work for a stream, as a kernel would be; a stream's work done so far; how many streams, events and blocks
-** of memory there are; how much the device has (0: any). */
+** of memory there are; how much the device has (0: what it has at first). */
 struct cuda_host_stream;
 void lun_cuda_host_memory(int64_t bytes);
 void lun_cuda_host_launch(struct cuda_host_stream *s, void (*work)(void *), void *with);

@@ -1,11 +1,17 @@
--- device.lua: scripts on a device "cuda", against the CPU. Run with LUNETTE_CUDA_LIBRARY naming the emulated backend
--- (backend_host.cpp), whose memory crashes the program where the host touches it, or a real one.
+-- device.lua: scripts on a device "cuda", against the CPU. Run with LUNETTE_CUDA_LIBRARY naming the emulated device's library
+-- (device_host.cpp), whose memory crashes the program where the host touches it, or on a real one.
 local lunette = require "lunette"
 local t = require "tap"
 
 local CUDA = { device = "cuda" }
 
 local case = t.case
+local emulated = (os.getenv "LUNETTE_CUDA_LIBRARY" or ""):find "liblunette_cuda_host" ~= nil
+
+-- Of what the emulated device alone can be made to do.
+local function case_of_emulated(name, run)
+  if emulated then case(name, run) end
+end
 
 -- The largest |a - b| over the largest |a|; of what is nearly 0 (means after a normalisation) over 0.01.
 local function apart(a, b)
@@ -49,6 +55,45 @@ case("a leaf moves in place", function()
   t.equal(x.requires_grad, true)
   t.equal(x:totable(), before)
   t.raises(function() (x * 2):move("cpu") end, "only a leaf")
+end)
+
+-- What a line of Lua says on a device that the environment describes, and how it ends.
+local function says(environment, line)
+  local pipe <close> = io.popen(("%s '%s' -e '%s' 2>&1; echo $?"):format(environment, arg[-1], line))
+  local text, code = pipe:read "a":match "^(.-)(%d+)\n$"
+  return text, tonumber(code)
+end
+local PLUS_ONE = 'print(table.unpack((lunette.tensor({1, 2}, {device = "cuda"}) + 1):totable()))'
+
+case_of_emulated("why there is no device, in a sentence", function()
+  for device, why in pairs { none = "the NVIDIA driver shows no GPU (is CUDA_VISIBLE_DEVICES set?)",
+    old = "the NVIDIA driver is too old: it is for CUDA 11.8, this backend needs 12.8",
+    ["7.5"] = "is of compute capability 7.5; 8.0 (A100) or newer is needed" } do
+    local text, code = says("LUNETTE_CUDA_HOST_DEVICE=" .. device, PLUS_ONE)
+    t.equal(code, 4, device)
+    t.contains(text, why)
+  end
+end)
+
+case_of_emulated("whatever call of CUDA's fails, the program says so and ends", function()
+  local calls, launches, answers = 0, 0, 0
+  repeat
+    calls = calls + 1
+    local text, code = says("LUNETTE_CUDA_HOST_FAIL=" .. calls, PLUS_ONE)
+    if code == 0 then
+      answers = answers + 1
+      t.equal(text, "2.0\t3.0\n")
+    else
+      t.equal(code, 4, calls .. ": " .. text)
+      t.contains(text, "an error of the test (cudaErrorOfTheTest)")
+      if text:find("add: kernel (binary<F, T, Y, V>), 1 x 1 x 1 blocks of 256 x 1 x 1 threads, 0 bytes of shared memory: ", 1, true) then
+        launches = launches + 1
+        t.contains(text, "; LUNETTE_CUDA_SYNC=1 tells whether an earlier kernel failed")
+      end
+    end
+  until answers == 2 or calls == 100
+  -- The first refusal of memory is answered by asking again; after the last call nothing fails.
+  t.ok(calls > 15 and calls < 100 and launches == 1, ("%d calls, %d launches of the kernel"):format(calls, launches))
 end)
 
 case("devices do not mix", function()
@@ -322,7 +367,7 @@ case("a recipe runs on the device, and its results are the CPU's", function()
   end
   local provenance = require "lunette.json".decode(t.read(folder .. "/cuda/provenance.json"))
   t.equal(provenance.device.device, "cuda")
-  t.equal(provenance.device.gpu, "emulated on the host, for tests")
+  t.contains(provenance.device.gpu, emulated and "emulated on the host, for tests" or "compute capability")
   t.equal(provenance.determinism, "strict")
   t.ok(math.abs(results.cpu.pretrain.loss - results.cuda.pretrain.loss) < 1e-4, "loss")
   t.equal(results.cuda.probe.top1, results.cpu.probe.top1)

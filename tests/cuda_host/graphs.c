@@ -14,7 +14,11 @@ static lun_call call;
 static lun_cuda_graph *g;
 static float x[N], y[N];
 
-static void before_launch(void) { lun_cuda_graph_launching(c, g); }
+static struct cuda_host_stream *before_launch(lun_context *of) {
+  (void)of;
+  lun_cuda_graph_launching(c, g);
+  return NULL;
+}
 
 static void open_context(void) {
   c = harness_open(NULL, NULL);
@@ -22,13 +26,13 @@ static void open_context(void) {
   call = (lun_call){.ctx = c, .op = lun_op_find(c, "add"), .threads = 1};
   g = lun_cuda_graph_open(NULL, NULL);
   ck_assert_ptr_nonnull(g);
-  lun_cuda_host.launching = before_launch;
+  lun_cuda_host.stream = before_launch;
   for (int i = 0; i < N; i++) x[i] = (float)i, y[i] = -1;
 }
 
 static void close_context(void) {
   lun_cuda_host_fail_call(0);
-  lun_cuda_host.launching = NULL;
+  lun_cuda_host.stream = NULL;
   lun_cuda_graph_close(g);
   ck_assert_int_eq(lun_cuda_host.graphs, 0);
   harness_close(c);

@@ -1,8 +1,6 @@
 /* graphs_host.cpp: CUDA graphs on the host: what is launched while a stream records is kept, and runs when the graph is
 ** launched. One stream records at a time. */
-#include "cuda_host.h"
-
-#include <cuda_runtime_api.h>
+#include "streams_host.h"
 
 #include <vector>
 
@@ -18,6 +16,7 @@ struct cuda_host_exec {
 };
 
 static cuda_host_graph *recording;
+static cudaStream_t recorder;
 static cudaError_t last;
 static int calls;
 
@@ -27,6 +26,7 @@ bool cuda_host_hold(const std::string &name, const std::function<int()> &run) {
 }
 
 bool lun_cuda_host_recording(void) { return recording != nullptr; }
+bool cuda_host_records(cudaStream_t s) { return recording && s == recorder; }
 
 /* The call that lun_cuda_host.fail_call counts down to fails. */
 bool cuda_host_refuse(int error) {
@@ -35,6 +35,7 @@ bool cuda_host_refuse(int error) {
   last = first && calls >= first && calls <= first + lun_cuda_host.fail_more ? (cudaError_t)error : cudaSuccess;
   return last != cudaSuccess;
 }
+cudaError_t cuda_host_error(cudaError_t e) { return last = e; }
 static bool refuse(cudaError_t e) { return cuda_host_refuse(e); }
 
 cudaError_t cudaGetLastError(void) {
@@ -43,10 +44,14 @@ cudaError_t cudaGetLastError(void) {
   return e;
 }
 const char *cudaGetErrorName(cudaError_t e) { return e ? "cudaErrorOfTheTest" : "cudaSuccess"; }
-const char *cudaGetErrorString(cudaError_t e) { return e ? "an error of the test" : "no error"; }
+const char *cudaGetErrorString(cudaError_t e) {
+  if (e == cudaErrorLaunchFailure && lun_cuda_host.fault[0]) return lun_cuda_host.fault;
+  return e ? "an error of the test" : "no error";
+}
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
+cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode) {
   if (refuse(cudaErrorNotSupported)) return last;
+  recorder = s;
   recording = new cuda_host_graph;
   lun_cuda_host.graphs++;
   return cudaSuccess;
@@ -81,11 +86,13 @@ cudaError_t cudaGraphExecUpdate(cudaGraphExec_t e, cudaGraph_t g, cudaGraphExecU
   return cudaSuccess;
 }
 
-cudaError_t cudaGraphLaunch(cudaGraphExec_t e, cudaStream_t) {
+cudaError_t cudaGraphLaunch(cudaGraphExec_t e, cudaStream_t s) {
   if (refuse(cudaErrorLaunchFailure)) return last;
-  for (const work &w : e->works)
-    if (w.run()) return last = cudaErrorLaunchFailure;
-  return cudaSuccess;
+  return cuda_host_queue(s, [works = e->works] {
+    for (const work &w : works)
+      if (w.run()) return 1;
+    return 0;
+  });
 }
 
 cudaError_t cudaGraphDestroy(cudaGraph_t g) {

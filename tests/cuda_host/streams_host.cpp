@@ -1,23 +1,21 @@
-/* streams_host.cpp: streams, events and memory of CUDA on the host. A stream does its work only when somebody waits for it, and
+/* streams_host.cpp: streams, events and pinned memory of CUDA on the host. A stream does its work only when somebody waits for it, and
 ** then no more than needed: what is not made to wait for something is late, or early where another stream is run first. */
-#include "cuda_host.h"
-#include "cuda_host_state.h"
-
-#include <cuda_runtime_api.h>
+#include "streams_host.h"
 
 #include <deque>
-#include <map>
+#include <set>
 #include <stdlib.h>
 #include <string.h>
 
 struct piece {
-  std::function<void()> run;
+  std::function<int()> run;
   cuda_host_stream *other; /* to wait for, up to `until`; NULL: nothing */
   long until;
 };
 struct cuda_host_stream {
   std::deque<piece> work;
   long done, asked;
+  bool failed;
 };
 struct cuda_host_event {
   cuda_host_stream *stream; /* NULL: never recorded */
@@ -25,6 +23,7 @@ struct cuda_host_event {
 };
 
 static int objects;
+static std::set<const cuda_host_stream *> streams;
 
 static void ask(cuda_host_stream *s, const piece &p) {
   s->work.push_back(p);
@@ -37,14 +36,28 @@ static void run(cuda_host_stream *s, long until) {
     s->work.pop_front();
     s->done++;
     if (p.other) run(p.other, p.until);
-    if (p.run) p.run();
+    if (!p.run || s->failed) continue;
+    if (lun_cuda_host.gate) lun_cuda_host.gate(true);
+    s->failed = p.run() != 0;
+    if (lun_cuda_host.gate) lun_cuda_host.gate(false);
   }
 }
 
 int lun_cuda_host_objects(void) { return objects; }
+void cuda_host_count(int more) { objects += more; }
+
+cudaError_t cuda_host_queue(cudaStream_t s, const std::function<int()> &what) {
+  if (!streams.count(s)) return what() ? cuda_host_error(cudaErrorLaunchFailure) : cudaSuccess;
+  ask(s, {what, nullptr, 0});
+  return cudaSuccess;
+}
+
 void lun_cuda_host_run(cuda_host_stream *s) { run(s, s->asked); }
 void lun_cuda_host_launch(cuda_host_stream *s, void (*work)(void *), void *with) {
-  ask(s, {[=] { work(with); }, nullptr, 0});
+  cuda_host_queue(s, [=] {
+    work(with);
+    return 0;
+  });
 }
 
 template <class T> static cudaError_t make(T **out) {
@@ -60,17 +73,23 @@ template <class T> static cudaError_t drop(T *t) {
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned) { return make(out); }
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned) {
+  cudaError_t e = make(out);
+  if (!e) streams.insert(*out);
+  return e;
+}
 cudaError_t cudaStreamDestroy(cudaStream_t s) {
   run(s, s->asked);
+  streams.erase(s);
   return drop(s);
 }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned) { return make(out); }
 cudaError_t cudaEventDestroy(cudaEvent_t e) { return drop(e); }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t s) {
-  if (s) run(s, s->asked);
-  return cudaSuccess;
+  if (!streams.count(s)) return cudaSuccess;
+  run(s, s->asked);
+  return s->failed ? cuda_host_error(cudaErrorLaunchFailure) : cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t e) {
   if (cuda_host_refuse(cudaErrorLaunchFailure)) return cudaErrorLaunchFailure;
@@ -90,43 +109,20 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) {
 }
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, cudaMemcpyKind, cudaStream_t s) {
   if (cuda_host_refuse(cudaErrorLaunchFailure)) return cudaErrorLaunchFailure;
-  ask(s, {[=] { memcpy(dst, src, bytes); }, nullptr, 0});
-  return cudaSuccess;
+  auto copy = [=] {
+    memcpy(dst, src, bytes);
+    return 0;
+  };
+  return cuda_host_records(s) && cuda_host_hold("copy", copy) ? cudaSuccess : cuda_host_queue(s, copy);
 }
 
-static cudaError_t take(void **out, size_t bytes) {
+cudaError_t cudaHostAlloc(void **out, size_t bytes, unsigned) {
   *out = cuda_host_refuse(cudaErrorMemoryAllocation) ? nullptr : malloc(bytes);
   objects += *out != nullptr;
   return *out ? cudaSuccess : cudaErrorMemoryAllocation;
 }
-static cudaError_t give(void *p) {
+cudaError_t cudaFreeHost(void *p) {
   objects -= p != nullptr;
   free(p);
-  return cudaSuccess;
-}
-cudaError_t cudaHostAlloc(void **out, size_t bytes, unsigned) { return take(out, bytes); }
-cudaError_t cudaFreeHost(void *p) { return give(p); }
-
-static std::map<void *, size_t> sizes;
-static size_t given, most;
-
-void lun_cuda_host_memory(int64_t bytes) { most = (size_t)bytes; }
-cudaError_t cudaMalloc(void **out, size_t bytes) {
-  *out = nullptr;
-  if (most && bytes > most - given) return cudaErrorMemoryAllocation;
-  cudaError_t e = take(out, bytes);
-  if (e) return e;
-  sizes[*out] = bytes;
-  given += bytes;
-  return cudaSuccess;
-}
-cudaError_t cudaFree(void *p) {
-  given -= sizes[p];
-  sizes.erase(p);
-  return give(p);
-}
-cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total) {
-  *free_bytes = most - given;
-  *total = most;
   return cudaSuccess;
 }

@@ -1,5 +1,5 @@
-/* cuda_runtime_api.h: the part of CUDA's that graph.c, copy.c, memory.c and send.c of runtime/cuda/device ask for, so that they
-** run without a device: graphs_host.cpp, to which a stream is whatever pointer its user gives it, and streams_host.cpp. */
+/* cuda_runtime_api.h: the part of CUDA's that runtime/cuda/device asks for, so that it runs without a device:
+** graphs_host.cpp, streams_host.cpp, memory_host.cpp and device_host.cpp. */
 #ifndef CUDA_HOST_FAKE_RUNTIME_H
 #define CUDA_HOST_FAKE_RUNTIME_H
 
@@ -12,6 +12,9 @@ extern "C" {
 typedef enum {
   cudaSuccess = 0,
   cudaErrorMemoryAllocation = 2,
+  cudaErrorInsufficientDriver = 35,
+  cudaErrorNoDevice = 100,
+  cudaErrorIllegalAddress = 700,
   cudaErrorLaunchFailure = 719,
   cudaErrorNotSupported = 801,
   cudaErrorStreamCaptureInvalidated = 901,
@@ -28,9 +31,21 @@ typedef struct {
 typedef struct cuda_host_event *cudaEvent_t;
 typedef enum { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice } cudaMemcpyKind;
 struct cudaDeviceProp {
-  int unused;
+  char name[256];
+  int major, minor, multiProcessorCount;
 };
+#ifndef __cplusplus
+struct dim3 {
+  unsigned x, y, z;
+};
+#endif
 enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2, cudaHostAllocDefault = 0 };
+
+cudaError_t cudaGetDeviceCount(int *out);
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *out, int ordinal);
+cudaError_t cudaSetDevice(int ordinal);
+cudaError_t cudaDriverGetVersion(int *out);
+cudaError_t cudaRuntimeGetVersion(int *out);
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t s);

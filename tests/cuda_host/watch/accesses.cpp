@@ -60,11 +60,14 @@ const char *cuda_watch_end(void) {
   return cuda_races_found();
 }
 
-void cuda_watch_close(void) {
-  const char *path = getenv("LUNETTE_CUDA_TRAFFIC");
-  FILE *f = path ? fopen(path, "w") : nullptr;
-  if (f) cuda_traffic_print(f), fclose(f);
-}
+/* LUNETTE_CUDA_TRAFFIC in the environment: the file for what was counted. */
+static struct at_exit {
+  ~at_exit() {
+    const char *path = getenv("LUNETTE_CUDA_TRAFFIC");
+    FILE *f = path ? fopen(path, "w") : nullptr;
+    if (f) cuda_traffic_print(f), fclose(f);
+  }
+} at_exit;
 
 #define MARKS(n)                                                                                                       \
   void __tsan_read##n(void *p) { seen(p, n, touch::read, CALLER); }                                                    \

@@ -25,7 +25,6 @@ void cuda_watch_meet(int warp, unsigned lanes); /* these lanes of it met in __sy
 /* NULL, or the first race of the launch in words, which stay until the next. */
 const char *cuda_watch_end(void);
 void cuda_watch_atomic(const void *p, size_t size);
-void cuda_watch_close(void); /* LUNETTE_CUDA_TRAFFIC in the environment: the file for what was counted */
 #else
 static inline void cuda_watch_launch(const char *, const char *) {}
 static inline void cuda_watch_block(int64_t, int, const void *, size_t) {}
@@ -35,7 +34,6 @@ static inline void cuda_watch_barrier(void) {}
 static inline void cuda_watch_meet(int, unsigned) {}
 static inline const char *cuda_watch_end(void) { return nullptr; }
 static inline void cuda_watch_atomic(const void *, size_t) {}
-static inline void cuda_watch_close(void) {}
 #endif
 
 #endif

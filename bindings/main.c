@@ -42,6 +42,16 @@ static void version(void) {
 /* Where an error object {code = "nan"|"data"|"device"|"memory", message =} leaves its code for the exit code. */
 static const char failure_key[] = "lunette.failure";
 
+/* The message, with what its first line's name may have been meant to be. */
+static const char *hinted(lua_State *L, const char *message) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "lunette.misspelt");
+  if (lua_pcall(L, 1, 1, 0)) return message;
+  lua_pushstring(L, message);
+  if (lua_pcall(L, 1, 1, 0) || lua_type(L, -1) != LUA_TSTRING) return message;
+  return lua_pushfstring(L, "%s%s", message, lua_tostring(L, -1));
+}
+
 static int traceback(lua_State *L) {
   const char *message = lua_tostring(L, 1);
   if (lua_istable(L, 1)) {
@@ -53,6 +63,7 @@ static int traceback(lua_State *L) {
     if (luaL_callmeta(L, 1, "__tostring") && lua_type(L, -1) == LUA_TSTRING) return 1;
     message = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
   }
+  if (strstr(message, "a nil value (")) message = hinted(L, message);
   luaL_traceback(L, L, message, 1);
   return 1;
 }
@@ -135,7 +146,7 @@ static int run_require(lua_State *L, const char *what) {
 
 typedef struct {
   int script; /* position in argv, 0: none */
-  bool interactive, version, execute, ignore_environment, bad;
+  bool interactive, version, help, execute, ignore_environment, bad;
 } command;
 
 static command read_options(char **argv) {
@@ -150,6 +161,10 @@ static command read_options(char **argv) {
     if (!strcmp(a, "--version")) {
       c.version = true;
       continue;
+    }
+    if (!strcmp(a, "--help") || !strcmp(a, "-h")) {
+      c.help = true;
+      return c;
     }
     if (!strcmp(a, "-i"))
       c.interactive = c.version = true;
@@ -304,7 +319,8 @@ static int protected_main(lua_State *L) {
   char **argv = lua_touserdata(L, 2);
   command c = read_options(argv);
   int code = USAGE;
-  if (c.bad) goto done;
+  if (c.help) code = 0, fputs(usage_text, stdout);
+  if (c.bad || c.help) goto done;
   if (c.version) version();
   if (c.ignore_environment) {
     lua_pushboolean(L, 1);

@@ -473,7 +473,7 @@ function lunette.device(name) end
 ---@param device? "cpu"|"cuda" whose memory
 function lunette.memory_limit(bytes, device) end
 
---- How many threads ops use.
+--- How many threads ops use, at first one for each core. Sums are split among them: the same number gives the same bits, another one other last digits. A run that is resumed keeps its number.
 --- ```lua
 --- print(lunette.threads())
 --- ```
@@ -1383,7 +1383,7 @@ function Optimizer:load_state(state, steps) end
 --- print(f(0), f(10), f(100))
 --- ```
 ---@param options lunette.ScheduleCosineOptions
----@return function # f(step) -> number, step from 0
+---@return function # f(step) -> number from 0 on, step from 0
 function lunette.schedule.cosine(options) end
 
 ---@class lunette.ScheduleConstantOptions

@@ -46,6 +46,14 @@ local function check(t)
   end
 end
 
+-- What a function of the step gave for the rate or decay of one.
+local function checked(name, value, step)
+  if type(value) ~= "number" or not (value >= 0 and value < math.huge) then
+    error(("train: %s(%d) must be a number from 0 on, got %s"):format(name, step, tostring(value)), 3)
+  end
+  return value
+end
+
 -- What a recipe takes for the exit code, and a script shows as a text.
 local failure = {__tostring = function(e) return e.message end}
 
@@ -155,8 +163,8 @@ local function train(t)
   t.method:train()
   for epoch = p.epoch + 1, t.epochs do
     for batch in t.loader:epoch(epoch, p.batch + 1) do
-      local lr = lr_of(p.step)
-      local now = t.weight_decay and {weight_decay = t.weight_decay(p.step)}
+      local lr = checked("learning_rate", lr_of(p.step), p.step)
+      local now = t.weight_decay and {weight_decay = checked("weight_decay", t.weight_decay(p.step), p.step)}
       t.method.epoch, t.method.step = epoch, p.step
       for name, value in pairs(schedules) do t.method[name] = value(p.step) end
       local loss, extra

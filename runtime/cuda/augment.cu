@@ -100,7 +100,6 @@ template <class S, class Y> static __global__ void augment_views(views<S, Y> v) 
       if (k.solarize) value = image_solarized(value, (float)v.policy.threshold);
       y[e] = number<Y>::put(value * gain[c] + offset[c]);
     }
-    __syncthreads(); /* all have read before the next view is written */
   }
 }
 

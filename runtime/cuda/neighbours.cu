@@ -55,7 +55,6 @@ static __device__ K kth(const R *x, int64_t m, int64_t k, int64_t *larger, unsig
     __syncthreads();
     found |= (K)told[0] << shift;
     rest -= told[1];
-    __syncthreads(); /* told and counts have been read */
   }
   *larger = k - rest;
   return found;
@@ -93,7 +92,6 @@ static __global__ void topk_rows(const R *x, R *values, int64_t *positions, int6
     int64_t larger, into = 0, equals = 0;
     K last = kth<R, K>(row, m, k, &larger, counts, told);
     for (int s = (int)threadIdx.x; s < size; s += THREADS) keys[s] = ~(K)0, places[s] = INT32_MAX;
-    __syncthreads();
     for (int64_t at = 0; at < m; at += THREADS) {
       int64_t j = at + threadIdx.x;
       K key = j < m ? lun_descending(row[j]) : 0;
@@ -113,7 +111,6 @@ static __global__ void topk_rows(const R *x, R *values, int64_t *positions, int6
       values[i * k + s] = row[places[s]];
       positions[i * k + s] = places[s] + 1;
     }
-    __syncthreads(); /* before the next row's are written */
   }
 }
 

@@ -26,6 +26,13 @@ expect "-E ignores LUA_INIT" 0 "done" "" env LUA_INIT='print("init")' "$program"
 expect "LUA_INIT runs first" 0 "init*done" "" env LUA_INIT='print("init")' "$program" -e 'print("done")'
 expect "the version" 0 "Lunette [0-9]*" "" "$program" --version
 expect "-v" 0 "Lunette [0-9]*Lua 5.4*" "" "$program" -v
+expect "--help" 0 "usage: lunette *options:*" "" "$program" --help
+expect "-h" 0 "usage: lunette *" "" "$program" -h
+expect "a misspelt field, where it is called" 1 "" "lunette: *nil value (field 'bylo') (did you mean 'lunette.ssl.byol'?)*traceback*" \
+  "$program" -e 'lunette.ssl.bylo{}'
+expect "a global that is a field of lunette" 1 "" "lunette: *(did you mean 'lunette.ones'?)*" "$program" -e 'ones(2)'
+expect "a field like no other" 1 "" "lunette: *nil value (field 'xyzzy')
+*" "$program" -e 'lunette.ssl.xyzzy{}'
 expect "standard input is a script: no prompt, no banner" 0 "5" "" input 'print(2 + 3)' "$program"
 expect "standard input as -, with arguments" 0 "a" "" input 'print(...)' "$program" - a
 expect "an error in standard input" 1 "" "lunette: stdin:1: x*" input 'error("x")' "$program"

@@ -506,7 +506,7 @@ t.case("data files: missing, wrong, changed, out of the data root: exit 3", func
   end
   local code, info, out = try()
   t.equal(code, 3)
-  t.contains(info.message, ("data.c: no such file '%s/cifar/a.bin' (data root '%s'; say --data-root DIR"):format(root, root))
+  t.contains(info.message, ("data.c: no such file '%s/cifar/a.bin' (data root '%s'; --data-root DIR or LUNETTE_DATA"):format(root, root))
   t.contains(info.message, "b.bin")
   t.equal(sys.stat(out), nil, "nothing was written")
 

@@ -105,6 +105,10 @@ t.case("training says what it lacks", function()
   for _, name in ipairs{"learning_rate", "weight_decay", "regularize", "on_step", "on_epoch", "interrupted", "on_interrupt"} do
     also(name, 0.1, "train: " .. name .. " must be a function, got number")
   end
+  source.epoch = function() return function() return {views = {}, index = 1} end end
+  also("learning_rate", function(step) return step - 0.5 end, "train: learning_rate(0) must be a number from 0 on, got -0.5")
+  also("learning_rate", function() end, "train: learning_rate(0) must be a number from 0 on, got nil")
+  also("weight_decay", function() return -1 end, "train: weight_decay(0) must be a number from 0 on, got -1")
   also("monitor", true, "train: monitor must be what lunette.monitor{...} returns, got boolean")
   also("monitor", {}, "train: monitor must be what lunette.monitor{...} returns, got table")
   also("schedules", 3, "train: schedules must be a table of functions, got number")

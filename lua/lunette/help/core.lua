@@ -93,7 +93,9 @@ return {
     args = { { "bytes", "integer", "0: no limit" }, { "device", "\"cpu\"|\"cuda\" = \"cpu\"", "whose memory" } }, returns = {},
     fails = "lunette.memory_limit(\"much\")",
     example = "lunette.memory_limit(1000000)\nprint(pcall(lunette.zeros, 1000, 1000))\nlunette.memory_limit(0)" },
-  { name = "threads", doc = "How many threads ops use.", args = { { "n", "integer?", "1..1024: sets it" } }, returns = { { "integer" } },
+  { name = "threads", doc = "How many threads ops use, at first one for each core. Sums are split among them: the same number gives "
+    .. "the same bits, another one other last digits. A run that is resumed keeps its number.",
+    args = { { "n", "integer?", "1..1024: sets it" } }, returns = { { "integer" } },
     fails = "lunette.threads(0)", example = "print(lunette.threads())" },
   { name = "determinism", doc = "Whether the same run gives the same bits again. \"fast\" also takes kernels of cuDNN that add in "
     .. "another order each time, where cuDNN expects them to be faster; on the CPU, and in own kernels, it changes nothing.",

@@ -67,7 +67,7 @@ return {
   { name = "schedule.cosine", doc = "Linear warm-up, then half a cosine.",
     options = { { "value", "number", "reached after the warm-up" }, { "steps", "integer", "where the end is reached" },
       { "warmup", "integer = 0", "steps" }, { "start", "number = 0", "of the warm-up" }, { "final", "number = 0", "at the end" } },
-    returns = { { "function", "f(step) -> number, step from 0" } }, source = "Loshchilov and Hutter 2017, arXiv 1608.03983",
+    returns = { { "function", "f(step) -> number from 0 on, step from 0" } }, source = "Loshchilov and Hutter 2017, arXiv 1608.03983",
     fails = "lunette.schedule.cosine{value = 1}", example = "local f = lunette.schedule.cosine{value = 1, steps = 100, warmup = "
       .. "10}\nprint(f(0), f(10), f(100))" },
   { name = "schedule.constant", doc = "Constant after a linear warm-up.",

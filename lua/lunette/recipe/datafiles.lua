@@ -97,7 +97,7 @@ local function found(root, relative, kind)
   local path = load.join(root, relative)
   local info, message, code = sys.stat(path)
   if not info then
-    return nil, code == "ENOENT" and ("no such %s '%s' (data root '%s'; say --data-root DIR or set LUNETTE_DATA)"):format(
+    return nil, code == "ENOENT" and ("no such %s '%s' (data root '%s'; --data-root DIR or LUNETTE_DATA names another)"):format(
       kind == "file" and "file" or "folder", path, root) or message
   end
   if info.kind ~= kind then return nil, ("'%s' is not a %s"):format(path, kind == "file" and "file" or "folder") end

@@ -291,7 +291,7 @@ function dryrun.run(path, options, out, err)
   if available and e.peak_bytes + e.base_bytes > available then
     out(("  note: that is more memory than this machine has (%s)"):format(dryrun.size(available)))
   end
-  if missing > 0 then lacks("data", ("%d of the data's files are missing (data root '%s'; say --data-root DIR or set LUNETTE_DATA)")
+  if missing > 0 then lacks("data", ("%d of the data's files are missing (data root '%s'; --data-root DIR or LUNETTE_DATA names another)")
     :format(missing, datafiles.root(options.data_root))) end
   if packed and missing == 0 then
     local data, problems, what = datafiles.hash(config, datafiles.root(options.data_root), packed.lock.data, nil,

@@ -35,6 +35,11 @@ function errors:add(origin, form, ...)
   return nil
 end
 
+--- mark(text): puts the text in front of every message so far.
+function errors:mark(text)
+  for _, entry in ipairs(self) do entry.message = text .. entry.message end
+end
+
 local COMMAND_LINE = "command line"
 
 function errors:sort()

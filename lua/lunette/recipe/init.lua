@@ -23,11 +23,13 @@ local function configured(root, set, smoke, list)
   if smoke then root = trial end
   -- An override that could not be made is reported together with what the schema finds.
   local config = check.check(overrides.apply(root, set, list), list)
+  if smoke then list:mark("in a smoke run, ") end
   if #list > 0 then return nil end
   if smoke then
     config.report.title = config.report.title .. " (smoke run)"
   else
     if trial then check.check(trial, list) end
+    list:mark("with the settings of 'smoke', ")
     config.smoke = nil
   end
   return #list == 0 and config or nil

@@ -71,8 +71,9 @@ end
 function run.program_of(options)
   local program = options.program
   if not program then
-    local ok, module = pcall(require, "lunette.version")
-    program = ok and type(module) == "table" and module or {}
+    local ok, lunette = pcall(require, "lunette")
+    local build = ok and lunette.build or {}
+    program = { version = ok and lunette.version, commit = build.commit, dirty = build.dirty }
   end
   return { name = "lunette", version = program.version or "unknown", commit = program.commit or "unknown",
     dirty = program.dirty or false }

@@ -1,8 +1,7 @@
 -- What the REPL shows of an error: the message, the line of source it names, and the frames of the user's own code. Frames
 -- of the program itself tell users nothing they could change.
 
-local lunette = require "lunette"
-local suggest = require "lunette.suggest"
+local misspelt = require "lunette.misspelt"
 
 -- Of the frames, those of the user's chunks and functions. C functions count between them (a sort, a pcall), not where the
 -- error was raised or where the session itself begins.
@@ -34,20 +33,6 @@ local function text_of(path)
   return text
 end
 
--- Where the message is of a global that does not exist: the nearest one that does.
-local function other_global(message)
-  local name = message:match "a nil value %(global '([%w_]+)'%)"
-  if not name or rawget(_G, name) ~= nil then return "" end
-  local names = {}
-  for known in next, _G do
-    if type(known) == "string" then names[#names + 1] = known end
-  end
-  for known in next, lunette do
-    if known == name then return (" (did you mean 'lunette.%s'?)"):format(name) end
-  end
-  return suggest.hint(name, names)
-end
-
 -- chunk is as messages name it; source, where it is known, is its whole name as `load` got it.
 local function source_line(chunk, number, source, inputs)
   local text = inputs[chunk]
@@ -68,7 +53,7 @@ return function(message, trace, source, inputs, current)
     if not chunk then chunk, number = current, 1 end -- called last in the input, which leaves no frame
     message = ("%s:%d: %s"):format(chunk, number, said)
   end
-  local parts = { message .. inside .. other_global(message) }
+  local parts = { message .. inside .. misspelt(message) }
   if chunk then parts[2] = source_line(chunk, tonumber(number), source, inputs) end
   -- The input alone says nothing that the message does not.
   if #frames > 1 or (#frames == 1 and not frames[1]:find "in main chunk$") then

@@ -1089,7 +1089,7 @@ function lunette.ssl.simclr(options) end
 ---@field ema? number momentum of the teacher's moving average at the first step (0 to 1) (default 0.99)
 ---@field ema_final? number that momentum at the last step; half a cosine between (0 to 1) (default 0.999)
 ---@field projector? integer[] widths of the projector's layers, the last one its output (default {2048, 256})
----@field queue? integer keys in the queue; at least a batch (1 to 6.554e+04) (default 4096)
+---@field queue? integer keys in the queue; at least a batch (1 to 65536) (default 4096)
 ---@field symmetric? boolean both views ask, each with a queue of its own; false: the first asks, the second answers (default true)
 ---@field temperature? number temperature of the softmax (above 0, at most 100) (default 0.2)
 
@@ -1109,7 +1109,7 @@ function lunette.ssl.moco(options) end
 ---@field seed? integer of the heads (default 0)
 ---@field ema? number momentum of the teacher's moving average at the first step (0 to 1) (default 0.99)
 ---@field ema_final? number that momentum at the last step; half a cosine between (0 to 1) (default 1)
----@field predictor? integer width of the predictor's hidden layer (1 to 6.554e+04) (default 4096)
+---@field predictor? integer width of the predictor's hidden layer (1 to 65536) (default 4096)
 ---@field projector? integer[] widths of the projector's layers, the last one its output (default {4096, 256})
 ---@field temperature? number temperature of the softmax (above 0, at most 100) (default 0.2)
 
@@ -1129,7 +1129,7 @@ function lunette.ssl.mocov3(options) end
 ---@field seed? integer of the heads (default 0)
 ---@field ema? number momentum of the teacher's moving average at the first step (0 to 1) (default 0.99)
 ---@field ema_final? number that momentum at the last step; half a cosine between (0 to 1) (default 1)
----@field predictor? integer width of the predictor's hidden layer; 0 = no predictor, to see it collapse (0 to 6.554e+04) (default 4096)
+---@field predictor? integer width of the predictor's hidden layer; 0 = no predictor, to see it collapse (0 to 65536) (default 4096)
 ---@field projector? integer[] widths of the projector's layers, the last one its output (default {4096, 256})
 
 --- Method: predict what a slow copy of the encoder makes of the other view. Trained by lunette.train; a recipe's task of that name takes the same settings.
@@ -1146,7 +1146,7 @@ function lunette.ssl.byol(options) end
 ---@class lunette.SslSimsiamOptions
 ---@field encoder lunette.Module a model: the part that is trained and kept
 ---@field seed? integer of the heads (default 0)
----@field predictor? integer width of the predictor's hidden layer (1 to 6.554e+04) (default 512)
+---@field predictor? integer width of the predictor's hidden layer (1 to 65536) (default 512)
 ---@field projector? integer[] widths of the projector's layers, the last one its output (default {2048, 2048, 2048})
 ---@field stop_gradient? boolean no gradient to the other view's embedding; false: with it, to see it collapse (default true)
 
@@ -1165,12 +1165,12 @@ function lunette.ssl.simsiam(options) end
 ---@field encoder lunette.Module a model: the part that is trained and kept
 ---@field seed? integer of the heads (default 0)
 ---@field epsilon? number smoothness of the assignment: scores are divided by it (above 0, at most 100) (default 0.05)
----@field freeze_epochs? integer first epochs in which the prototypes stay as drawn (0 to 1e+05) (default 1)
----@field iterations? integer iterations of Sinkhorn-Knopp (1 to 6.554e+04) (default 3)
+---@field freeze_epochs? integer first epochs in which the prototypes stay as drawn (0 to 100000) (default 1)
+---@field iterations? integer iterations of Sinkhorn-Knopp (1 to 65536) (default 3)
 ---@field projector? integer[] widths of the projector's layers, the last one its output (default {2048, 128})
----@field prototypes? integer number of prototypes (1 to 6.554e+04) (default 512)
----@field queue? integer embeddings of earlier batches in each assignment; 0 = none (0 to 1e+05) (default 0)
----@field queue_from_epoch? integer first epoch in which the queue is filled, and used once it is full (0 to 1e+05) (default 15)
+---@field prototypes? integer number of prototypes (1 to 65536) (default 512)
+---@field queue? integer embeddings of earlier batches in each assignment; 0 = none (0 to 100000) (default 0)
+---@field queue_from_epoch? integer first epoch in which the queue is filled, and used once it is full (0 to 100000) (default 15)
 ---@field sinkhorn? boolean balanced assignments; false: plain softmax(scores / epsilon), to see it collapse (default true)
 ---@field temperature? number temperature of the softmax (above 0, at most 100) (default 0.1)
 
@@ -1192,12 +1192,12 @@ function lunette.ssl.swav(options) end
 ---@field center_momentum? number momentum of the center's moving average (0 to 1) (default 0.9)
 ---@field ema? number momentum of the teacher's moving average at the first step (0 to 1) (default 0.996)
 ---@field ema_final? number that momentum at the last step; half a cosine between (0 to 1) (default 1)
----@field freeze_epochs? integer first epochs in which the last layer stays as drawn (0 to 1e+05) (default 1)
+---@field freeze_epochs? integer first epochs in which the last layer stays as drawn (0 to 100000) (default 1)
 ---@field projector? integer[] widths of the head's layers before the prototypes (default {2048, 2048, 256})
----@field prototypes? integer number of prototypes (1 to 6.554e+04) (default 4096)
+---@field prototypes? integer number of prototypes (1 to 65536) (default 4096)
 ---@field student_temp? number temperature of the student's softmax (above 0, at most 100) (default 0.1)
 ---@field teacher_temp? number temperature of the teacher's softmax, after its warm-up (above 0, at most 100) (default 0.04)
----@field warmup_epochs? integer epochs in which it goes linearly from the one to the other (0 to 1e+05) (default 0)
+---@field warmup_epochs? integer epochs in which it goes linearly from the one to the other (0 to 100000) (default 0)
 ---@field warmup_teacher_temp? number that temperature at the first step of the warm-up (above 0, at most 100) (default 0.04)
 
 --- Method: give, from every view, what a slow copy gives from another, over prototypes. Trained by lunette.train; a recipe's task of that name takes the same settings.

@@ -5,6 +5,7 @@
 #include "gemm.h"
 #include "kernels.h"
 #include "axis_sums.h"
+#include "pack.h"
 
 static lun_cuda_matrix matrix(const lun_tensor *t, int64_t ld, bool transposed) {
   lun_cuda_matrix m;
@@ -63,16 +64,30 @@ static int beside(lun_call *c, lun_tensor *w, lun_dtype d, lun_tensor **out) {
   return lun_cuda_copy(c, *out, w);
 }
 
+/* packs: of V elements, `wide` of them a row. */
+template <class T, int V>
+static __global__ void bias_rows(const typename number<T>::real *__restrict__ bias, T *__restrict__ y, int64_t packs,
+                                 int64_t wide) {
+  EACH(i, packs) {
+    lun_parts<typename number<T>::real, V> from;
+    pack<T, V> to;
+    from.load(bias + (i - lun_quotient(i, wide) * wide) * V);
+    for (int v = 0; v < V; v++) to.v[v] = number<T>::put(from[v]);
+    lun_store<T, V>(y + i * V, to);
+  }
+}
+
 /* Every row of y becomes bias. */
 static int spread_bias(lun_call *c, const lun_tensor *y, const lun_tensor *bias) {
-  lun_tensor rows = *y, wide = *bias;
-  rows.ndim = wide.ndim = 2;
-  rows.shape[0] = wide.shape[0] = rows_of(y);
-  rows.shape[1] = wide.shape[1] = rows.stride[0] = bias->shape[0];
-  rows.stride[1] = 1;
-  wide.stride[0] = 0;
-  wide.stride[1] = 1;
-  return lun_cuda_copy(c, &rows, &wide);
+  int64_t n = lun_numel(y), row = bias->shape[0];
+  if (!n) return LUN_OK;
+  LUN_BY_FLOAT(c, y->dtype, {
+    const number<T>::real *from = lun_elements<number<T>::real>(bias);
+    T *to = lun_elements<T>(y);
+    LUN_BY_PACK(lun_in_packs(row, sizeof(T), from, to), {
+      return LUN_LAUNCH(c, (bias_rows<T, V>), lun_cuda_blocks(n / V), LUN_CUDA_THREADS, 0, from, to, n / V, row / V);
+    });
+  });
 }
 
 int lun_cuda_linear(lun_call *c) {

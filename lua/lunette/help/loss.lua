@@ -91,7 +91,8 @@ local small = { moco = ", queue = 8", swav = ", queue = 0, prototypes = 4", dino
 
 local function shown(value)
   if type(value) == "table" then return "{" .. table.concat(value, ", ") .. "}" end
-  return type(value) == "number" and ("%.4g"):format(value) or tostring(value)
+  if type(value) ~= "number" then return tostring(value) end
+  return value == math.floor(value) and math.abs(value) < 1e6 and ("%d"):format(value) or ("%.4g"):format(value)
 end
 
 local function range(type_)

@@ -2,8 +2,6 @@
 #include "cuda_host.h"
 #include "watch_state.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 
 cuda_watch_state cuda_watch;
 
@@ -59,15 +57,6 @@ const char *cuda_watch_end(void) {
   cuda_traffic_end();
   return cuda_races_found();
 }
-
-/* LUNETTE_CUDA_TRAFFIC in the environment: the file for what was counted. */
-static struct at_exit {
-  ~at_exit() {
-    const char *path = getenv("LUNETTE_CUDA_TRAFFIC");
-    FILE *f = path ? fopen(path, "w") : nullptr;
-    if (f) cuda_traffic_print(f), fclose(f);
-  }
-} at_exit;
 
 #define MARKS(n)                                                                                                       \
   void __tsan_read##n(void *p) { seen(p, n, touch::read, CALLER); }                                                    \

@@ -2,7 +2,6 @@
 #include "cuda_host.h"
 #include "watch_state.h"
 
-
 cuda_watch_state cuda_watch;
 
 namespace {

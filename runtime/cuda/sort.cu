@@ -88,7 +88,6 @@ static __global__ void place_digits(const uint64_t *keys, const uint32_t *places
       unsigned sum = 0;
       for (int w = 0; w < WARPS; w++) sum += of_warp[w * DIGITS + threadIdx.x];
       next[threadIdx.x] += sum;
-      __syncthreads();
     }
   }
 }

@@ -65,8 +65,7 @@ static __global__ void update(double *a, int64_t n, int64_t k, const double *hal
 static __global__ void LUN_WIDE bound(const double *a, int64_t n, double *d, double *e, double *bounds) {
   LUN_SHARED(double, shared);
   double low = INFINITY, high = -INFINITY;
-  if (threadIdx.x == 0) d[0] = a[0], e[0] = 0;
-  __syncthreads();
+  if (threadIdx.x == 0) d[0] = a[0], e[0] = 0; /* which no other thread reads */
   for (int64_t i = threadIdx.x; i < n; i += blockDim.x) {
     double around = fabs(e[i]) + (i + 1 < n ? fabs(e[i + 1]) : 0);
     low = lun_min::of(low, d[i] - around);

@@ -145,6 +145,21 @@ case("trace_nan finds the op on the device", function()
   t.contains(message, "sqrt: output y (2) holds NaN")
 end)
 
+case("trace_nan finds one number among many, and many", function()
+  for _, dtype in ipairs { "f32", "f64", "bf16" } do
+    for _, at in ipairs { 1, 33, 300, 5000, 0 } do -- 0: all of them
+      local x = lunette.ones(5000, { dtype = "f32" })
+      if at > 0 then x[at] = 0 / 0 else x = x * (0 / 0) end
+      x = x:to("cuda", dtype)
+      lunette.debug.trace_nan(true)
+      local ok, message = pcall(function() return x:clone() end)
+      lunette.debug.trace_nan(false)
+      t.equal(ok, false, dtype .. " " .. at)
+      t.contains(message, "clone: output y (5000) holds NaN")
+    end
+  end
+end)
+
 case("trace_nan finds an infinity on the device, in every dtype, if asked", function()
   for _, dtype in ipairs { "f32", "f64", "bf16" } do
     local x = lunette.tensor({ 1, -1 / 0 }, { dtype = dtype, device = "cuda" })

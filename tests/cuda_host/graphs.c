@@ -165,23 +165,29 @@ START_TEST(a_step_with_many_pauses_ends_one_by_one) {
 }
 END_TEST
 
-/* The device begins while the host still records. */
+/* The device begins while the host still records, soonest where it has nothing to do. */
 START_TEST(a_long_step_is_submitted_in_pieces) {
+  static const int fills[] = {16, 32, 64, 64};
   step(1);
   for (int k = 0; k < 3; k++) {
     ck_assert_int_eq(lun_cuda_graph_begin(c, g), LUN_OK);
-    launch(64);
-    ck_assert(!has_run());
-    launch(1);
-    ck_assert(has_run()); /* the 64 */
-    launch(64);
+    for (int paused = 0; paused < 2; paused++) {
+      launch(1);
+      for (int i = 0; i < 4; i++) {
+        launch(fills[i] - 1);
+        ck_assert(!has_run());
+        launch(1);
+        ck_assert(has_run()); /* those before it */
+      }
+      if (!paused) ck_assert_int_eq(lun_cuda_graph_pause(c, g, "a copy to the host"), LUN_OK);
+    }
     ck_assert_int_eq(lun_cuda_graph_end(c, g), LUN_OK);
     ck_assert(has_run());
-    ck_assert_int_eq(counters().pieces, 3);
-    ck_assert_str_eq(counters().reason, "a graph holds no more than 64 launches");
+    ck_assert_int_eq(counters().pieces, 10);
+    ck_assert_str_eq(counters().reason, "a graph holds 16, then 32, then 64 launches");
   }
-  ck_assert_int_eq(counters().made, 3);
-  ck_assert_int_eq(counters().updated, 6);
+  ck_assert_int_eq(counters().made, 10);
+  ck_assert_int_eq(counters().updated, 20);
 }
 END_TEST
 
@@ -192,7 +198,7 @@ START_TEST(a_piece_that_fails_in_the_middle_is_told_at_the_next_pause_or_end) {
       g = lun_cuda_graph_open(NULL, NULL);
       step(1);
       ck_assert_int_eq(lun_cuda_graph_begin(c, g), LUN_OK);
-      launch(64);
+      launch(16);
       lun_cuda_host_fail_call(call_that_fails);
       lun_cuda_host.fail_more = call_that_fails == 2; /* a graph is asked for twice */
       launch(3);

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Launches of one piece: the device is to begin long before the host has recorded all of a step. Pieces of one step that
+/* Launches of one piece: the device is to begin long before the host has recorded all of a step, soonest where it has
+** nothing to do: FEWEST at the beginning and after a pause, then twice as many each time, up to MOST. Pieces of one step that
 ** are graphs of their own; later ones are launched one by one. Steps in a row whose piece the graph of the step before
 ** does not fit: then steps differ, and making graphs costs more than they save. */
-enum { MOST_LAUNCHES = 64, MOST_PIECES = 64, MOST_MISFITS = 8 };
+enum { FEWEST_LAUNCHES = 16, MOST_LAUNCHES = 64, MOST_PIECES = 64, MOST_MISFITS = 8 };
 
 struct lun_cuda_graph {
   cudaStream_t stream;
@@ -17,6 +18,7 @@ struct lun_cuda_graph {
   bool warm;       /* the first step has ended */
   bool recording;
   int launches; /* recorded so far in this piece */
+  int fill;     /* how many it may hold */
   int piece;    /* of the running step: the next one to submit */
   cudaGraphExec_t exec[MOST_PIECES];
   int misfits[MOST_PIECES];
@@ -136,8 +138,9 @@ void lun_cuda_graph_drain(lun_context *c, lun_cuda_graph *g, const char *why) {
 
 void lun_cuda_graph_launching(lun_context *c, lun_cuda_graph *g) {
   if (!g || !g->depth || !g->warm) return;
-  if (g->recording && g->launches++ < MOST_LAUNCHES) return;
-  lun_cuda_graph_drain(c, g, "a graph holds no more than 64 launches");
+  if (g->recording && g->launches++ < g->fill) return;
+  if (g->recording && g->fill < MOST_LAUNCHES) g->fill *= 2;
+  lun_cuda_graph_drain(c, g, "a graph holds 16, then 32, then 64 launches");
   if (g->off || g->piece == MOST_PIECES) return;
   /* Relaxed: memory may be asked for meanwhile; that does not touch the stream. */
   cudaError_t e = cudaStreamBeginCapture(g->stream, cudaStreamCaptureModeRelaxed);
@@ -154,6 +157,7 @@ void lun_cuda_graph_launching(lun_context *c, lun_cuda_graph *g) {
 int lun_cuda_graph_pause(lun_context *c, lun_cuda_graph *g, const char *why) {
   if (!g) return LUN_OK;
   int st = LUN_OK;
+  g->fill = FEWEST_LAUNCHES;
   if (g->recording) {
     g->why = why;
     st = submit(c, g);
@@ -168,6 +172,7 @@ int lun_cuda_graph_begin(lun_context *c, lun_cuda_graph *g) {
   (void)c;
   if (g->depth++) return LUN_OK;
   g->piece = 0;
+  g->fill = FEWEST_LAUNCHES;
   g->why = NULL;
   return LUN_OK;
 }

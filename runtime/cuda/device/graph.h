@@ -1,5 +1,5 @@
 /* graph.h: the launches of a step, recorded and submitted together as a CUDA graph. A step is what the program runs
-** between begin and end: recording it anew costs the host what launching would, but the device gets 64 launches at once
+** between begin and end: recording it anew costs the host what launching would, but the device gets up to 64 launches at once
 ** and leaves no gaps between kernels, and works while the host records the next ones.
 **
 ** Every step is recorded and the graph of the step before is updated with it, so scalars (learning rate, draws of the

@@ -41,7 +41,8 @@ local function list(lines, fields, indent)
     local type_ = fields[key]
     local default = type_.default == false and "false" or type_.default == true and "true" or default_of(type_)
     lines[#lines + 1] = ("%s%-16s %s; %s (%s)"):format(indent, key, type_.doc, kind_of(type_), default)
-    if type_.type == "record" and next(type_.fields) then list(lines, type_.fields, indent .. "  ") end
+    local record = type_.type == "list" and type_.of or type_
+    if record.type == "record" and next(record.fields) then list(lines, record.fields, indent .. "  ") end
     if type_.type == "variant" and key ~= "data" then
       for _, kind in ipairs(sorted_keys(type_.variants)) do
         local variant = type_.variants[kind]

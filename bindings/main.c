@@ -27,6 +27,7 @@ static const char usage_text[] =
     "  -l mod    require mod into a global of its name\n"
     "  -i        the REPL after the script\n"
     "  -v        show the version; --version the same\n"
+    "  -h        show this; --help the same\n"
     "  -E        ignore LUA_INIT and LUA_PATH\n"
     "  -W        warnings on\n"
     "  --        end of options\n"
@@ -42,13 +43,31 @@ static void version(void) {
 /* Where an error object {code = "nan"|"data"|"device"|"memory", message =} leaves its code for the exit code. */
 static const char failure_key[] = "lunette.failure";
 
+/* The line of a script that the message is of; nothing where it is of no file. */
+static void push_line(lua_State *L, const char *message) {
+  lua_Debug ar;
+  char line[1000] = "";
+  for (int level = 1; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Sl", &ar);
+    size_t n = strlen(ar.short_src);
+    if (ar.source[0] != '@' || ar.currentline < 1 || strncmp(message, ar.short_src, n) || message[n] != ':') continue;
+    FILE *f = fopen(ar.source + 1, "r");
+    if (!f) break;
+    for (int i = 0; i < ar.currentline && fgets(line, sizeof line, f);) i += strchr(line, '\n') != NULL;
+    fclose(f);
+    break;
+  }
+  lua_pushstring(L, line);
+}
+
 /* The message, with what its first line's name may have been meant to be. */
 static const char *hinted(lua_State *L, const char *message) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "lunette.misspelt");
   if (lua_pcall(L, 1, 1, 0)) return message;
   lua_pushstring(L, message);
-  if (lua_pcall(L, 1, 1, 0) || lua_type(L, -1) != LUA_TSTRING) return message;
+  push_line(L, message);
+  if (lua_pcall(L, 2, 1, 0) || lua_type(L, -1) != LUA_TSTRING) return message;
   return lua_pushfstring(L, "%s%s", message, lua_tostring(L, -1));
 }
 

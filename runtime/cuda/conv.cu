@@ -50,8 +50,16 @@ static __global__ void turned_weights(const S *from, D *to, int64_t c, int64_t t
   }
 }
 
+/* Of one tap: only the type may change. */
+template <class S, class D> static __global__ void converted_weights(const S *from, D *to, int64_t n) {
+  EACH(i, n) to[i] = number<D>::put((typename number<D>::real)number<S>::get(from[i]));
+}
+
 template <class S, class D, bool BACK>
 static int turn_weights(lun_call *c, const lun_cuda_conv &g, const S *from, D *to) {
+  int64_t n = g.k * g.c * g.r * g.s;
+  if (g.r * g.s == 1)
+    return LUN_LAUNCH(c, (converted_weights<S, D>), lun_cuda_blocks(n), LUN_CUDA_THREADS, 0, from, to, n);
   int64_t tiles = g.k * ((g.c + WIDE - 1) / WIDE) * ((g.r * g.s + DEEP - 1) / DEEP);
   return LUN_LAUNCH(c, (turned_weights<S, D, BACK>), lun_cuda_row_grid(tiles), LUN_CUDA_THREADS,
                     WIDE * (DEEP + 1) * sizeof(typename number<D>::real), from, to, g.c, g.r * g.s, tiles);

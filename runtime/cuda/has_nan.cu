@@ -6,7 +6,10 @@
 template <class T> static __global__ void find_nan(const T *x, int64_t n, bool infinities, float *found) {
   for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += (int64_t)gridDim.x * blockDim.x) {
     typename number<T>::real v = number<T>::get(x[i]);
-    if (v != v || (infinities && v - v != 0)) atomicExch(found, 1.0f);
+    if (v != v || (infinities && v - v != 0)) {
+      atomicExch(found, 1.0f);
+      return;
+    }
   }
 }
 

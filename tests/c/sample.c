@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GUARD 17 /* elements before and after; odd, so that no kernel may count on alignment beyond the element's */
+int sample_guard = SAMPLE_UNALIGNED;
 
 const char *const sample_layout_name[LAYOUTS] = {"native", "row-major", "channels-last", "with gaps", "reversed axes"};
 
@@ -173,7 +173,7 @@ static int parse_tensor(sample *s, int arg, const sample_options *o, const char 
   const lun_param *p = &s->sig->arg[arg];
   bool as_is = p->mutated || p->type == LUN_ARG_TENSORS; /* must be dense: the dispatcher copies neither */
   set_strides(&shape, as_is ? LAYOUT_ROWS : o->layout, p->type);
-  int64_t elements = span(&shape) + 2 * GUARD;
+  int64_t elements = span(&shape) + 2 * sample_guard;
   lun_tensor *t;
   LUN_TRY(lun_empty(s->ctx, d, LUN_CPU, 1, &elements, &t));
   s->tensor[s->n].t = t;
@@ -181,7 +181,7 @@ static int parse_tensor(sample *s, int arg, const sample_options *o, const char 
   s->tensor[s->n].typed = typed || d == LUN_I64 || d == LUN_U8 || d == LUN_BOOL;
   memset(t->storage->data, 0xFF, (size_t)t->storage->bytes);
   t->ndim = shape.ndim;
-  t->offset = GUARD;
+  t->offset = sample_guard;
   memcpy(t->shape, shape.shape, sizeof t->shape);
   memcpy(t->stride, shape.stride, sizeof t->stride);
   char stream[64];
@@ -278,7 +278,7 @@ void sample_check_untouched(const sample *s, const char *text, report *r) {
     const lun_tensor *t = s->tensor[i].t;
     const lun_param *p = &s->sig->arg[s->tensor[i].arg];
     const char *was = s->tensor[i].before, *is = t->storage->data;
-    int64_t guard = GUARD * lun_dtype_size(t->dtype), end = t->storage->bytes;
+    int64_t guard = sample_guard * lun_dtype_size(t->dtype), end = t->storage->bytes;
     r->done++;
     for (int64_t b = 0; b < end; b++) {
       if (was[b] == is[b] || (p->mutated && b >= guard && b < end - guard)) continue;

@@ -1,7 +1,7 @@
 /* sample.h: the sample strings of the op table (grammar: runtime/core/op.h) as arguments for a call.
 **
-** Every tensor lies inside a larger storage filled with 0xFF bytes (NaN in every floating dtype), starts at an odd
-** element, and is remembered byte for byte: reading outside shows up as NaN, writing anywhere as a difference.
+** Every tensor lies inside a larger storage filled with 0xFF bytes (NaN in every floating dtype) and is remembered byte
+** for byte: reading outside shows up as NaN, writing anywhere as a difference.
 */
 #ifndef TEST_SAMPLE_H
 #define TEST_SAMPLE_H
@@ -29,6 +29,11 @@ typedef struct {
                        tensor's leading axis (the batch); 0: as written */
   int omit;         /* 1 + the argument to leave out, 0: none */
 } sample_options;
+
+/* Elements before and after each tensor. Unaligned: an odd number, so that no kernel may count on more than an element's
+** alignment; what a kernel does with aligned packs of elements it does with the other. */
+enum { SAMPLE_UNALIGNED = 17, SAMPLE_ALIGNED = 64 };
+extern int sample_guard; /* unaligned unless a test says otherwise; the same from a sample's making to its end */
 
 #define SAMPLE_TENSORS 48
 

@@ -190,6 +190,10 @@ static int run(const lun_op *op, const char *kernel, dim3 grid, dim3 block, size
   blockDim = block;
   body_of_kernel = &body;
   lun_cuda_host.launches++;
+  if (lun_cuda_host.fail_kernel && --lun_cuda_host.fail_kernel == 0) {
+    fault(kernel, "goes wrong, as the test wants it", 0);
+    return 1;
+  }
   if (lun_cuda_host.gate) lun_cuda_host.gate(true);
   cuda_watch_launch(op ? lun_op_name(op) : "", kernel);
   bool good = true;
@@ -212,7 +216,8 @@ static int run(const lun_op *op, const char *kernel, dim3 grid, dim3 block, size
   return good ? 0 : 1;
 }
 
-/* See __launch_bounds__; the code may begin with the mark of a function that may be jumped to. */
+/* See __launch_bounds__, of which ours is for 1024 threads. x86 instructions; code may begin with the mark of a function that may
+** be jumped to. */
 static bool has_bounds(const char *code) {
   if (!memcmp(code, "\xF3\x0F\x1E\xFA", 4)) code += 4;
   return !memcmp(code, "\x90\x90\x90\x90\x90\x90\x90\x90", 8);

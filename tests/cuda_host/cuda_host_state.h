@@ -16,6 +16,7 @@ typedef struct {
   long launches;           /* kernels run so far */
   char fault[256];         /* what went wrong in the last launch; empty: nothing */
   int graphs;              /* recordings and graphs that exist */
+  int fail_kernel;         /* which kernel that runs goes wrong, from 1; 0: none */
   int fail_call;           /* which call of CUDA's functions fails, from 1; lun_cuda_host_fail_call */
   int fail_more;           /* how many after it fail too */
   void (*gate)(bool open); /* called around every launch, where device memory is closed to the host; NULL: it is not */
@@ -48,6 +49,7 @@ int planted_write(lun_call *c, float *x, int at);
 int planted_shared_write(lun_call *c, float *x, int n, int at);
 int planted_wide(lun_call *c, float *x, int n, int which);
 int planted_strided(lun_call *c, const float *x, float *y, int n, int step);
+int planted_strided_halves(lun_call *c, const unsigned short *x, unsigned short *y, int n, int step);
 int planted_rounds(lun_call *c, const float *x, float *y, int n);
 int planted_banks(lun_call *c, float *y, int step);
 int planted_pass_on(lun_call *c, const float *x, float *y, int lanes, bool fence);

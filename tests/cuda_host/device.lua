@@ -75,7 +75,7 @@ case_of_emulated("why there is no device, in a sentence", function()
   end
 end)
 
-case_of_emulated("whatever call of CUDA's fails, the program says so and ends", function()
+case_of_emulated("a call of CUDA's that refuses, one after the other: the program says so and ends", function()
   local calls, launches, answers = 0, 0, 0
   repeat
     calls = calls + 1
@@ -94,6 +94,20 @@ case_of_emulated("whatever call of CUDA's fails, the program says so and ends", 
   until answers == 2 or calls == 100
   -- The first refusal of memory is answered by asking again; after the last call nothing fails.
   t.ok(calls > 15 and calls < 100 and launches == 1, ("%d calls, %d launches of the kernel"):format(calls, launches))
+end)
+
+case_of_emulated("a kernel that goes wrong is told where the host waits, and by name where it waits for every launch", function()
+  local text, code = says("LUNETTE_CUDA_HOST_FAULT=1", PLUS_ONE)
+  t.equal(code, 4)
+  t.contains(text, "cuda: waiting for a copy: (binary<F, T, Y, V>): goes wrong, as the test wants it")
+  text, code = says("LUNETTE_CUDA_HOST_FAULT=1 LUNETTE_CUDA_SYNC=1", PLUS_ONE)
+  t.equal(code, 4)
+  t.contains(text, "add: kernel (binary<F, T, Y, V>), 1 x 1 x 1 blocks of 256 x 1 x 1 threads")
+  -- On a broken device nothing works any more.
+  text, code = says("LUNETTE_CUDA_HOST_FAULT=1",
+    'local x = lunette.ones(2, {device = "cuda"}) local y = x + 1 pcall(y.totable, y) print(pcall(lunette.zeros, 2, {device = "cuda"}))')
+  t.equal(code, 0)
+  t.match(text, "^false\t.*cuda: waiting for a copy: ")
 end)
 
 case("devices do not mix", function()

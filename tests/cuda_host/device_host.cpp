@@ -24,7 +24,7 @@ void lun_cuda_blas_close(void *state);
 void lun_cuda_blas_describe(lun_context *c, char *buf, size_t size);
 }
 
-/* LUNETTE_CUDA_HOST_DEVICE in the environment: none, an old driver, or the compute capability, as 7.5. */
+/* LUNETTE_CUDA_HOST_DEVICE in the environment: "none", "old" (a driver), or the compute capability, as "7.5". */
 static const char *device(void) {
   const char *said = getenv("LUNETTE_CUDA_HOST_DEVICE");
   return said ? said : "9.0";
@@ -36,7 +36,7 @@ cudaError_t cudaGetDeviceCount(int *out) {
   return cuda_host_error(is("none") ? cudaErrorNoDevice : is("old") ? cudaErrorInsufficientDriver : cudaSuccess);
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *out, int) {
-  *out = {"emulated on the host, for tests", device()[0] - '0', device()[2] - '0', 1};
+  *out = {"emulated on the host, for tests", device()[0] - '0', strlen(device()) == 3 ? device()[2] - '0' : 0, 1};
   return cuda_host_refuse(cudaErrorNotSupported) ? cudaErrorNotSupported : cudaSuccess;
 }
 cudaError_t cudaSetDevice(int) { return cuda_host_refuse(cudaErrorNotSupported) ? cudaErrorNotSupported : cudaSuccess; }
@@ -76,5 +76,7 @@ static struct at_load {
     lun_cuda_host.launched = launched;
     const char *said = getenv("LUNETTE_CUDA_HOST_FAIL"); /* which call of CUDA's fails */
     lun_cuda_host_fail_call(said ? atoi(said) : 0);
+    said = getenv("LUNETTE_CUDA_HOST_FAULT"); /* which kernel goes wrong */
+    lun_cuda_host.fail_kernel = said ? atoi(said) : 0;
   }
 } at_load;

@@ -32,14 +32,15 @@ bool cuda_host_records(cudaStream_t s) { return recording && s == recorder; }
 bool cuda_host_refuse(int error) {
   int first = lun_cuda_host.fail_call;
   calls++;
-  last = first && calls >= first && calls <= first + lun_cuda_host.fail_more ? (cudaError_t)error : cudaSuccess;
-  return last != cudaSuccess;
+  bool refused = first && calls >= first && calls <= first + lun_cuda_host.fail_more;
+  if (refused) last = (cudaError_t)error; /* until somebody reads it */
+  return refused;
 }
 cudaError_t cuda_host_error(cudaError_t e) { return last = e; }
 static bool refuse(cudaError_t e) { return cuda_host_refuse(e); }
 
 cudaError_t cudaGetLastError(void) {
-  cudaError_t e = last;
+  cudaError_t e = cuda_host_broken() ? cudaErrorLaunchFailure : last;
   last = cudaSuccess;
   return e;
 }

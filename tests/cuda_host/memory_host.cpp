@@ -61,6 +61,7 @@ void lun_cuda_host_memory(int64_t bytes) { most = bytes ? (size_t)bytes : all_th
 cudaError_t cudaMalloc(void **out, size_t bytes) {
   *out = nullptr;
   if (cuda_host_refuse(cudaErrorMemoryAllocation)) return cudaErrorMemoryAllocation;
+  if (cuda_host_broken()) return cuda_host_error(cudaErrorLaunchFailure);
   if (bytes > most - given) return cuda_host_error(cudaErrorMemoryAllocation);
   segment s = {bytes, (bytes + LARGE - 1) / LARGE * LARGE};
   *out = map(s.mapped);

@@ -139,12 +139,16 @@ static void kernel_passes(const lun_kernel *k, const opcheck *check) {
   ck_assert_msg(!passed_on, "%s: answered LUN_EUNSUPPORTED to a sample", k->name);
 }
 
-/* Which orders of threads a check runs in: what depends on the order shows where results are compared with the CPU's. */
-static int orders(const opcheck *check) { return check->run == opcheck_engine ? 2 : 1; }
+/* How often a check runs: once more with threads in descending order and tensors aligned to packs of elements, where results
+** are compared. */
+static int times(const opcheck *check) {
+  return check->run == opcheck_engine || check->run == opcheck_bf16 || check->run == opcheck_layouts ? 2 : 1;
+}
 
-/* _i counts the kernels for one check and order after those for another. */
+/* _i counts the kernels for one check and time after those for another. */
 START_TEST(kernel_and_check) {
   lun_cuda_host.reversed = _i / NKERNELS % 2;
+  sample_guard = _i / NKERNELS % 2 ? SAMPLE_ALIGNED : SAMPLE_UNALIGNED;
   kernel_passes(&kernels[_i % NKERNELS], &kernel_checks[_i / NKERNELS / 2]);
 }
 END_TEST
@@ -236,7 +240,7 @@ Suite *suite_kernels(char **ops) {
   for (int i = 0; i < NCHECKS; i++) {
     TCase *t = tcase_create(kernel_checks[i].claim);
     tcase_set_timeout(t, 120);
-    for (int j = i * 2 * NKERNELS; j < (i * 2 + orders(&kernel_checks[i])) * NKERNELS; j++)
+    for (int j = i * 2 * NKERNELS; j < (i * 2 + times(&kernel_checks[i])) * NKERNELS; j++)
       if (wanted(kernels[j % NKERNELS].name)) tcase_add_loop_test(t, kernel_and_check, j, j + 1);
     for (int j = i * NKERNELS; j < (i + 1) * NKERNELS; j++) {
       const char *name = kernels[j % NKERNELS].name;

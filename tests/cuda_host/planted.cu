@@ -119,6 +119,14 @@ int planted_strided(lun_call *c, const float *x, float *y, int n, int step) {
   return LUN_LAUNCH(c, strided, 1, n, 0, x, y, step);
 }
 
+/* Of two bytes each. */
+static __global__ void strided_halves(const unsigned short *x, unsigned short *y, int step) {
+  y[threadIdx.x] = x[(int)threadIdx.x * step];
+}
+int planted_strided_halves(lun_call *c, const unsigned short *x, unsigned short *y, int n, int step) {
+  return LUN_LAUNCH(c, strided_halves, 1, n, 0, x, y, step);
+}
+
 static __global__ void rounds(const float *x, float *y, int n) {
   float sum = 0;
   for (int i = 0; i < n; i++) {

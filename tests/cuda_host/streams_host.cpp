@@ -24,6 +24,7 @@ struct cuda_host_event {
 
 static int objects;
 static std::set<const cuda_host_stream *> streams;
+static bool broken; /* a kernel failed: every later call says so, as on a device */
 
 static void ask(cuda_host_stream *s, const piece &p) {
   s->work.push_back(p);
@@ -38,7 +39,7 @@ static void run(cuda_host_stream *s, long until) {
     if (p.other) run(p.other, p.until);
     if (!p.run || s->failed) continue;
     if (lun_cuda_host.gate) lun_cuda_host.gate(true);
-    s->failed = p.run() != 0;
+    if (p.run()) broken = s->failed = true;
     if (lun_cuda_host.gate) lun_cuda_host.gate(false);
   }
 }
@@ -59,6 +60,9 @@ void lun_cuda_host_launch(cuda_host_stream *s, void (*work)(void *), void *with)
     return 0;
   });
 }
+
+static cudaError_t state(void) { return broken ? cuda_host_error(cudaErrorLaunchFailure) : cudaSuccess; }
+bool cuda_host_broken(void) { return broken; }
 
 template <class T> static cudaError_t make(T **out) {
   *out = nullptr;
@@ -89,23 +93,23 @@ cudaError_t cudaEventDestroy(cudaEvent_t e) { return drop(e); }
 cudaError_t cudaStreamSynchronize(cudaStream_t s) {
   if (!streams.count(s)) return cudaSuccess;
   run(s, s->asked);
-  return s->failed ? cuda_host_error(cudaErrorLaunchFailure) : cudaSuccess;
+  return state();
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t e) {
   if (cuda_host_refuse(cudaErrorLaunchFailure)) return cudaErrorLaunchFailure;
   if (e->stream) run(e->stream, e->at);
-  return cudaSuccess;
+  return state();
 }
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
   if (cuda_host_refuse(cudaErrorLaunchFailure)) return cudaErrorLaunchFailure;
   e->stream = s;
   e->at = s->asked;
-  return cudaSuccess;
+  return state();
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) {
   if (cuda_host_refuse(cudaErrorLaunchFailure)) return cudaErrorLaunchFailure;
   if (e->stream) ask(s, {nullptr, e->stream, e->at});
-  return cudaSuccess;
+  return state();
 }
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, cudaMemcpyKind, cudaStream_t s) {
   if (cuda_host_refuse(cudaErrorLaunchFailure)) return cudaErrorLaunchFailure;
@@ -113,6 +117,7 @@ cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, cudaMemcpy
     memcpy(dst, src, bytes);
     return 0;
   };
+  if (broken) return state();
   return cuda_host_records(s) && cuda_host_hold("copy", copy) ? cudaSuccess : cuda_host_queue(s, copy);
 }
 

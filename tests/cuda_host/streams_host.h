@@ -22,6 +22,7 @@ bool cuda_host_hold(const std::string &name, const std::function<int()> &run);
 bool cuda_host_refuse(int error);
 cudaError_t cuda_host_error(cudaError_t e); /* e, which cudaGetLastError gives next */
 
+bool cuda_host_broken(void);    /* a kernel has failed on a stream */
 void cuda_host_count(int more); /* objects that exist: lun_cuda_host_objects */
 
 #endif

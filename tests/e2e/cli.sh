@@ -28,8 +28,12 @@ expect "the version" 0 "Lunette [0-9]*" "" "$program" --version
 expect "-v" 0 "Lunette [0-9]*Lua 5.4*" "" "$program" -v
 expect "--help" 0 "usage: lunette *options:*" "" "$program" --help
 expect "-h" 0 "usage: lunette *" "" "$program" -h
-expect "a misspelt field, where it is called" 1 "" "lunette: *nil value (field 'bylo') (did you mean 'lunette.ssl.byol'?)*traceback*" \
-  "$program" -e 'lunette.ssl.bylo{}'
+echo 'lunette.ssl.bylo{}' >"$folder/misspelt.lua"
+echo 'local stats = {} local o = lunette.optim; stats.std.x = 1' >"$folder/own.lua"
+expect "a misspelt field of a module" 1 "" "lunette: *nil value (field 'bylo') (did you mean 'lunette.ssl.byol'?)*traceback*" \
+  "$program" "$folder/misspelt.lua"
+expect "a field of the user's own: no hint" 1 "" "lunette: *nil value (field 'std')
+stack*" "$program" "$folder/own.lua"
 expect "a global that is a field of lunette" 1 "" "lunette: *(did you mean 'lunette.ones'?)*" "$program" -e 'ones(2)'
 expect "a field like no other" 1 "" "lunette: *nil value (field 'xyzzy')
 *" "$program" -e 'lunette.ssl.xyzzy{}'

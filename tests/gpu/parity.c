@@ -155,7 +155,7 @@ static void compare_dtypes(lun_context *c, const lun_op *op, const char *text, r
   compare(c, op, text, &bf16, "bf16", 0x1p-6, r);
 }
 
-static void compare_all(lun_context *c, const lun_op *op, bool small, report *r) {
+static void compare_small(lun_context *c, const lun_op *op, report *r) {
   for (int k = 0; op->samples[k]; k++) {
     sample_options gaps = {.real = LUN_F32, .layout = LAYOUT_GAPS};
     compare_dtypes(c, op, op->samples[k], r);
@@ -163,6 +163,13 @@ static void compare_all(lun_context *c, const lun_op *op, bool small, report *r)
   }
   for (size_t k = 0; k < sizeof branches / sizeof *branches; k++)
     if (!strcmp(branches[k].op, op->name)) compare_dtypes(c, op, branches[k].text, r);
+}
+
+static void compare_all(lun_context *c, const lun_op *op, bool small, report *r) {
+  sample_guard = SAMPLE_UNALIGNED;
+  compare_small(c, op, r);
+  sample_guard = SAMPLE_ALIGNED;
+  compare_small(c, op, r);
   for (size_t k = 0; !small && k < sizeof large / sizeof *large; k++)
     if (!strcmp(large[k].op, op->name)) compare_dtypes(c, op, large[k].text, r);
 }

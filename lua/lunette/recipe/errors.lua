@@ -35,9 +35,13 @@ function errors:add(origin, form, ...)
   return nil
 end
 
---- mark(text): puts the text in front of every message so far.
-function errors:mark(text)
-  for _, entry in ipairs(self) do entry.message = text .. entry.message end
+--- mark(text, others): puts the text in front of every message so far that the list `others` does not have.
+function errors:mark(text, others)
+  local known = {}
+  for _, entry in ipairs(others) do known[entry.message] = true end
+  for _, entry in ipairs(self) do
+    if not known[entry.message] then entry.message = text .. entry.message end
+  end
 end
 
 local COMMAND_LINE = "command line"

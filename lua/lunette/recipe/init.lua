@@ -19,17 +19,21 @@ local function configured(root, set, smoke, list)
     list:add(root, "--smoke: the recipe has no key 'smoke' with settings for a quick trial")
     return nil
   end
-  local trial = root.fields.smoke and overrides.smoke(root, list)
+  local whole, trial = root, root.fields.smoke and overrides.smoke(root, list)
   if smoke then root = trial end
   -- An override that could not be made is reported together with what the schema finds.
   local config = check.check(overrides.apply(root, set, list), list)
-  if smoke then list:mark("in a smoke run, ") end
+  if smoke and #list > 0 then
+    local plain = errors.new()
+    check.check(overrides.apply(whole, set, plain), plain)
+    list:mark("in a smoke run, ", plain)
+  end
   if #list > 0 then return nil end
   if smoke then
     config.report.title = config.report.title .. " (smoke run)"
   else
     if trial then check.check(trial, list) end
-    list:mark("with the settings of 'smoke', ")
+    list:mark("with the settings of 'smoke', ", errors.new())
     config.smoke = nil
   end
   return #list == 0 and config or nil

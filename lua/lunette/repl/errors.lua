@@ -53,8 +53,8 @@ return function(message, trace, source, inputs, current)
     if not chunk then chunk, number = current, 1 end -- called last in the input, which leaves no frame
     message = ("%s:%d: %s"):format(chunk, number, said)
   end
-  local parts = { message .. inside .. misspelt(message) }
-  if chunk then parts[2] = source_line(chunk, tonumber(number), source, inputs) end
+  local line = chunk and source_line(chunk, tonumber(number), source, inputs)
+  local parts = { message .. inside .. misspelt(message, line), line }
   -- The input alone says nothing that the message does not.
   if #frames > 1 or (#frames == 1 and not frames[1]:find "in main chunk$") then
     parts[#parts + 1] = "stack traceback:"

@@ -42,6 +42,7 @@ END_TEST
 
 START_TEST(syncwarp_orders_its_lanes_and_a_shuffle_none) {
   float x[N] = {0}, y[N];
+  lun_cuda_host.reversed = _i;
   is(false, planted_pass_on(&call, x, y, 32, true));
   is(true, planted_pass_on(&call, x, y, 31, true)); /* lane 30 reads what lane 31 wrote, which did not come */
   is(true, planted_pass_on(&call, x, y, 32, false));
@@ -51,6 +52,7 @@ END_TEST
 /* Neighbouring bytes are places of their own; one place is one, whoever writes it, and whatever. */
 START_TEST(two_writes_of_a_byte) {
   unsigned char y[N];
+  lun_cuda_host.reversed = _i;
   is(false, planted_write_bytes(&call, y, N, 1, 1, N));
   is(true, planted_write_bytes(&call, y, N, 2, 1, N));
   is(false, planted_write_bytes(&call, y, N, 0, N, 1));
@@ -60,6 +62,7 @@ END_TEST
 
 START_TEST(atomics_race_with_others_alone) {
   int count = 0, seen;
+  lun_cuda_host.reversed = _i;
   is(false, planted_count_blocks(&call, &count, &seen, false, 5));
   ck_assert_int_eq(count, 10);
   is(true, planted_count_blocks(&call, &count, &seen, true, 1));
@@ -80,9 +83,9 @@ Suite *suite_races(char **ops) {
   TCase *t = tcase_create("races");
   tcase_add_checked_fixture(t, open_context, close_context);
   tcase_add_test(t, a_missing_barrier_is_a_race);
-  tcase_add_test(t, syncwarp_orders_its_lanes_and_a_shuffle_none);
-  tcase_add_test(t, two_writes_of_a_byte);
-  tcase_add_test(t, atomics_race_with_others_alone);
+  tcase_add_loop_test(t, syncwarp_orders_its_lanes_and_a_shuffle_none, 0, 2);
+  tcase_add_loop_test(t, two_writes_of_a_byte, 0, 2);
+  tcase_add_loop_test(t, atomics_race_with_others_alone, 0, 2);
   tcase_add_test(t, launches_are_ordered);
   suite_add_tcase(s, t);
   return s;

@@ -49,6 +49,17 @@ START_TEST(strides_waste_sectors) {
 }
 END_TEST
 
+START_TEST(half_of_a_word_is_half_used) {
+  static _Alignas(32) unsigned short x[64], y[32];
+  cuda_traffic t;
+  ck_assert_int_eq(planted_strided_halves(&call, x, y, 32, 2), LUN_OK);
+  ck_assert(cuda_traffic_of("strided_halves", &t));
+  ck_assert_int_eq(t.loads.bytes, 64);
+  ck_assert_int_eq(t.loads.sectors, 4);
+  ck_assert_int_eq(t.stores.sectors, 2);
+}
+END_TEST
+
 /* A sector that is read in each of several rounds is moved once where a cache keeps it. */
 START_TEST(rounds_touch_sectors_again) {
   static _Alignas(32) float x[32], y[32];
@@ -87,6 +98,7 @@ Suite *suite_traffic(char **ops) {
   tcase_add_checked_fixture(t, open_context, close_context);
   tcase_add_test(t, neighbours_share_sectors);
   tcase_add_test(t, strides_waste_sectors);
+  tcase_add_test(t, half_of_a_word_is_half_used);
   tcase_add_test(t, rounds_touch_sectors_again);
   tcase_add_test(t, banks_make_lanes_wait);
   suite_add_tcase(s, t);

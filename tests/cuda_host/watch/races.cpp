@@ -136,11 +136,11 @@ void cuda_races_access(uintptr_t p, size_t size, touch how) {
       c.written = false;
     }
     if (c.written) check(c.write, p, how);
+    for (int i = 0; i < c.reads; i++) check(c.read[i], p, how);
     if (how == touch::read) {
       keep(c, now);
       continue;
     }
-    for (int i = 0; i < c.reads; i++) check(c.read[i], p, how);
     if (how == touch::write) c.reads = c.next = 0; /* what raced with them has been said */
     if (how == touch::atomic && c.written) keep(c, c.write);
     c.written = true;

@@ -27,7 +27,7 @@ constexpr int LANES = 32, BANKS = 32;
 /* One instruction's accesses for one warp. */
 struct request {
   bool shared, write;
-  std::vector<uintptr_t> words; /* touched; in whole words, for none of our types is narrower than the word it shares */
+  std::vector<uintptr_t> bytes; /* touched, perhaps by several lanes */
   uint64_t lane_bytes;
 };
 
@@ -53,16 +53,18 @@ uintptr_t shared_from, shared_to;
 
 cuda_traffic &total() { return totals[{cuda_watch.op, cuda_watch.kernel}]; }
 
-size_t distinct(std::vector<uintptr_t> v) {
-  std::sort(v.begin(), v.end());
-  return (size_t)(std::unique(v.begin(), v.end()) - v.begin());
+/* The different ones of v / by, in their order. */
+std::vector<uintptr_t> distinct(const std::vector<uintptr_t> &v, uintptr_t by) {
+  std::vector<uintptr_t> of;
+  for (uintptr_t p : v) of.push_back(p / by);
+  std::sort(of.begin(), of.end());
+  of.erase(std::unique(of.begin(), of.end()), of.end());
+  return of;
 }
 
 void add_shared(cuda_traffic &t, const request &r) {
-  std::vector<uintptr_t> words = r.words;
-  size_t n = distinct(words), of_bank[BANKS] = {0}, most = 0;
-  std::sort(words.begin(), words.end());
-  words.erase(std::unique(words.begin(), words.end()), words.end());
+  std::vector<uintptr_t> words = distinct(r.bytes, WORD);
+  size_t n = words.size(), of_bank[BANKS] = {0}, most = 0;
   for (uintptr_t w : words) most = std::max(most, ++of_bank[w % BANKS]);
   t.shared_requests++;
   t.passes += (int64_t)most;
@@ -70,15 +72,12 @@ void add_shared(cuda_traffic &t, const request &r) {
 }
 
 void add_global(cuda_traffic &t, const request &r) {
-  std::vector<uintptr_t> sectors;
-  for (uintptr_t w : r.words) {
-    sectors.push_back(w * WORD / SECTOR);
-    touched[r.write].insert(w * WORD / SECTOR);
-  }
+  std::vector<uintptr_t> sectors = distinct(r.bytes, SECTOR);
+  touched[r.write].insert(sectors.begin(), sectors.end());
   cuda_traffic_way &way = r.write ? t.stores : t.loads;
   way.requests++;
-  way.sectors += (int64_t)distinct(sectors);
-  way.bytes += (int64_t)(distinct(r.words) * WORD);
+  way.sectors += (int64_t)sectors.size();
+  way.bytes += (int64_t)distinct(r.bytes, 1).size();
 }
 
 void end_block(void) {
@@ -102,7 +101,7 @@ void cuda_traffic_access(uintptr_t p, size_t size, touch how, const void *code) 
   request &r = requests[at];
   r.shared = p >= shared_from && p < shared_to;
   r.write = how != touch::read;
-  for (uintptr_t w = p / WORD; w <= (p + size - 1) / WORD; w++) r.words.push_back(w);
+  for (size_t i = 0; i < size; i++) r.bytes.push_back(p + i);
 }
 
 void cuda_traffic_end(void) {

@@ -12,7 +12,7 @@ extern "C" {
 
 typedef struct {
   int64_t requests; /* of a warp */
-  int64_t bytes;    /* of words that they touched, each once a request */
+  int64_t bytes;    /* that they touched, each once a request */
   int64_t sectors;  /* that they touched, likewise */
   int64_t distinct; /* sectors touched, each once a launch */
 } cuda_traffic_way;

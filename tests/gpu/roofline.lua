@@ -68,8 +68,9 @@ print(json.encode{rates = {gigabytes_per_second = copy_rate / 1e9, gigaflops = 2
 
 local ops, loss = lunette.ops, lunette.loss
 do
-  local other, half = rand(n), bf16(source)
+  local other, half, more = rand(n), bf16(source), bf16(source)
   row("add f32", 12 * n, quietly(function() return source + other end))
+  row("add bf16", 6 * n, quietly(function() return half + more end))
   row("relu bf16", 4 * n, quietly(function() return half:relu() end))
   row("gelu f32", 8 * n, quietly(function() return source:gelu() end))
   row("sum f32", 4 * n, quietly(function() return source:sum() end))
@@ -90,6 +91,9 @@ do
   local x, gamma, beta = rand(r, 128), rand(128), rand(128)
   row("normalize f32 (,128)", 1024 * r, quietly(function() return (x:normalize()) end))
   row("layer_norm f32 (,128)", 1024 * r, quietly(function() return (ops.layer_norm(x, gamma, beta)) end))
+  local half, weight = bf16(x), rand(128, 128)
+  -- Read for the product; y is written with the bias, then read and written with the product.
+  row("linear bf16 with bias, 128 to 128", 1024 * r, quietly(function() return ops.linear(half, weight, beta) end), 128 * 128 * r)
 end
 do
   local b = rows_of(512)

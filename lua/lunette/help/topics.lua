@@ -57,5 +57,6 @@ an error names the kernel that made it.
 A training step is submitted as CUDA graphs (lunette.device_step) of up to 64 launches each, so that the device works while the rest is
 recorded; another begins where the host looks, as at the loss before the update. lunette.device_graphs("cuda") says how often that
 worked and why not. LUNETTE_CUDA_GRAPH=0 launches kernels one by one. A data set that would leave less than as much memory again for
-training stays on the host, and its views travel: those of the next step while the device does this one (t:send, loader:ahead).]],
+training stays on the host, and its views travel: those of the next step while the device does this one (t:send, loader:ahead).
+Activations that the CPU makes again for the gradient are kept on a GPU: less to move, for up to half as much more memory.]],
 }

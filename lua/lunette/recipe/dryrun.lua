@@ -284,6 +284,7 @@ function dryrun.run(path, options, out, err)
     out("  Parameters are exact. Memory and time are rough, scaled from steps of few random pictures that were measured now, and")
     out("  without what else this machine does: expect time to be off by up to a factor of 2, memory by a quarter; a process of")
     out("  many steps can hold up to twice as much, because freed memory is not all given back at once.")
+    if device.device == "cuda" then out("  They are a CPU's: a GPU keeps activations that a CPU makes again, up to half as much more.") end
     if e.busy > 1.5 then out(("  This machine is busy: the measured steps took %.1f times as long as they computed."):format(e.busy)) end
   end
   if not e.complete then out("  Stages whose images cannot be counted have no estimate.") end

@@ -1,25 +1,10 @@
 /* emulation.c: tests of the emulation itself, on kernels with planted mistakes. */
 #include "suites.h"
 
-#include "cuda_host_state.h"
-#include "harness.h"
+#include "planted_call.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static lun_context *c;
-static lun_call call;
-
-static void open_context(void) {
-  c = harness_open(NULL, NULL);
-  ck_assert_ptr_nonnull(c);
-  call = (lun_call){.ctx = c, .op = lun_op_find(c, "add"), .threads = 1};
-}
-
-static void close_context(void) {
-  lun_cuda_host.reversed = false;
-  harness_close(c);
-}
 
 static void reversed_pair(bool with_barrier, float forward[64], float backward[64]) {
   float x[64];

@@ -1,26 +1,11 @@
 /* planted_races.c: races that are planted are found, and what is no race is not taken for one. */
 #include "suites.h"
 
-#include "cuda_host_state.h"
-#include "harness.h"
+#include "planted_call.h"
 
 #include <string.h>
 
 enum { N = 64 };
-
-static lun_context *c;
-static lun_call call;
-
-static void open_context(void) {
-  c = harness_open(NULL, NULL);
-  ck_assert_ptr_nonnull(c);
-  call = (lun_call){.ctx = c, .op = lun_op_find(c, "add"), .threads = 1};
-}
-
-static void close_context(void) {
-  lun_cuda_host.reversed = false;
-  harness_close(c);
-}
 
 /* That a launch has ended well, or with a race. */
 static void is(bool race, int st) {

@@ -1,22 +1,10 @@
 /* planted_traffic.c: what kernels whose accesses are known make a device's memory move. */
 #include "suites.h"
 
-#include "cuda_host_state.h"
-#include "harness.h"
+#include "planted_call.h"
 #include "traffic.h"
 
 enum { N = 256 };
-
-static lun_context *c;
-static lun_call call;
-
-static void open_context(void) {
-  c = harness_open(NULL, NULL);
-  ck_assert_ptr_nonnull(c);
-  call = (lun_call){.ctx = c, .op = lun_op_find(c, "add"), .threads = 1};
-}
-
-static void close_context(void) { harness_close(c); }
 
 /* y[i] = x[i * step], for a warp, from the beginning of a sector. */
 static cuda_traffic strided(int step) {

@@ -142,7 +142,11 @@ static void kernel_passes(const lun_kernel *k, const opcheck *check) {
 /* How often a check runs: once more with threads in descending order and tensors aligned to packs of elements, where results
 ** are compared. */
 static int times(const opcheck *check) {
-  return check->run == opcheck_engine || check->run == opcheck_bf16 || check->run == opcheck_layouts ? 2 : 1;
+  bool compares = check->run == opcheck_engine || check->run == opcheck_bf16 || check->run == opcheck_layouts;
+#ifdef LUN_CUDA_WATCH /* layouts run what the engine's check does, without packs */
+  compares = check->run != opcheck_layouts && compares;
+#endif
+  return compares ? 2 : 1;
 }
 
 /* _i counts the kernels for one check and time after those for another. */

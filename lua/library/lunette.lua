@@ -1383,7 +1383,7 @@ function Optimizer:load_state(state, steps) end
 --- print(f(0), f(10), f(100))
 --- ```
 ---@param options lunette.ScheduleCosineOptions
----@return function # f(step) -> number from 0 on, step from 0
+---@return function # f(step) -> number, step from 0
 function lunette.schedule.cosine(options) end
 
 ---@class lunette.ScheduleConstantOptions
@@ -1433,7 +1433,7 @@ function lunette.schedule.steps(options) end
 ---@field loader lunette.Loader of lunette.data.loader
 ---@field optimizer lunette.Optimizer of the method's parameters
 ---@field epochs integer passes over the data
----@field learning_rate? function f(step) -> number, step from 0
+---@field learning_rate? function f(step) -> number from 0 on, step from 0
 ---@field weight_decay? function f(step) -> number
 ---@field schedules? table {name = f(step)}: values of the method
 ---@field regularize? function f(h, epoch) -> scalar tensor to add to the loss, or nil

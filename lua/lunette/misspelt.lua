@@ -18,7 +18,7 @@ local function global_hint(name)
   return suggest.hint(name, names_of(_G))
 end
 
--- Of `ssl.bylo` or `lunette.ssl.bylo` in the line: a field of that module, or the same name in another one.
+-- Of `ssl.bylo` or `lunette.ssl.bylo` in the line: the nearest field of that module.
 local function field_hint(name, line)
   for module in line:gmatch("([%w_]+)%s*%.%s*" .. name .. "%f[^%w_]") do
     local content = package.loaded["lunette." .. module]

@@ -217,10 +217,10 @@ static __global__ void clear_words(int *p, int64_t n) {
     p[i] = 0;
 }
 
+/* A feature may be named twice. */
 static __global__ void mark_features(const int64_t *features, int64_t n, int64_t r, int *allowed) {
   for (int64_t k = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; k < n; k += (int64_t)gridDim.x * blockDim.x)
-    atomicExch(&allowed[features[k] >= 1 && features[k] <= r ? features[k] - 1 : r],
-               1); /* a feature may be named twice */
+    atomicExch(&allowed[features[k] >= 1 && features[k] <= r ? features[k] - 1 : r], 1);
 }
 
 template <class T> struct share_of {

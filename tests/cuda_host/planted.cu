@@ -92,7 +92,7 @@ int planted_write_bytes(lun_call *c, unsigned char *y, int n, int of, int blocks
   return LUN_LAUNCH(c, write_bytes, blocks, threads, 0, y, n, of);
 }
 
-/* Blocks count themselves; where asked, the last thread looks at the count while others may add. */
+/* Blocks count themselves; where asked, the first thread looks at the count while others may add. */
 static __global__ void count_blocks(int *count, int *seen, bool look) {
   atomicAdd(count, 1);
   if (look && threadIdx.x == 0) *seen = *count;

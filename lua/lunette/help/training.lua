@@ -67,7 +67,7 @@ return {
   { name = "schedule.cosine", doc = "Linear warm-up, then half a cosine.",
     options = { { "value", "number", "reached after the warm-up" }, { "steps", "integer", "where the end is reached" },
       { "warmup", "integer = 0", "steps" }, { "start", "number = 0", "of the warm-up" }, { "final", "number = 0", "at the end" } },
-    returns = { { "function", "f(step) -> number from 0 on, step from 0" } }, source = "Loshchilov and Hutter 2017, arXiv 1608.03983",
+    returns = { { "function", "f(step) -> number, step from 0" } }, source = "Loshchilov and Hutter 2017, arXiv 1608.03983",
     fails = "lunette.schedule.cosine{value = 1}", example = "local f = lunette.schedule.cosine{value = 1, steps = 100, warmup = "
       .. "10}\nprint(f(0), f(10), f(100))" },
   { name = "schedule.constant", doc = "Constant after a linear warm-up.",
@@ -89,7 +89,7 @@ return {
   { name = "train", doc = "The training loop: steps, schedules, a check for NaN that names the first op that made one, interrupts.",
     options = { { "method", "module", "of lunette.ssl" }, { "loader", "loader", "of lunette.data.loader" },
       { "optimizer", "optimizer", "of the method's parameters" },
-      { "epochs", "integer", "passes over the data" }, { "learning_rate", "function?", "f(step) -> number, step from 0" },
+      { "epochs", "integer", "passes over the data" }, { "learning_rate", "function?", "f(step) -> number from 0 on, step from 0" },
       { "weight_decay", "function?", "f(step) -> number" }, { "schedules", "table?", "{name = f(step)}: values of the method" },
       { "regularize", "function?", "f(h, epoch) -> scalar tensor to add to the loss, or nil" },
         { "monitor", "table?", "of lunette.monitor" },
